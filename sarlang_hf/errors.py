@@ -1,0 +1,83 @@
+"""Every exception a user can meet.
+
+A user error names the value that is wrong, the place where it stands (file, row, field) and the remedy; the command line
+prints it without a traceback and exits 2. Anything else that is raised is a defect of ours and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+class SarlangError(Exception):
+    """Base of all user errors.
+
+    Args:
+        problem: what is wrong, with the offending value.
+        place: where it stands: a file, and within it the row or field.
+        remedy: what the user can do about it.
+    """
+
+    exit_code = 2
+
+    def __init__(self, problem: str, *, place: str | Path, remedy: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.place = str(place)
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.problem}\n  -> {self.remedy}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Worker processes send their errors home; keyword-only arguments need help to survive the trip.
+        return _rebuild, (type(self), self.__dict__)
+
+
+def _rebuild(kind: type[SarlangError], state: Mapping[str, Any]) -> SarlangError:
+    error = kind.__new__(kind)
+    Exception.__init__(error, state["problem"])
+    error.__dict__.update(state)
+    return error
+
+
+class UsageError(SarlangError):
+    """An option or argument is wrong or contradicts another one."""
+
+
+class SourceError(SarlangError):
+    """A source folder or one of its annotation files cannot be read as a whole. Always stops the build."""
+
+
+class ImageFault(SarlangError):
+    """One image, or its annotation, is unusable; `--on-error fail|skip` decides what happens.
+
+    `reason` is the short code under which the manifest counts it and `rejects.jsonl` files it.
+    """
+
+    def __init__(self, problem: str, *, place: str | Path, remedy: str, reason: str, image_id: str) -> None:
+        super().__init__(problem, place=place, remedy=remedy)
+        self.reason = reason
+        self.image_id = image_id
+
+
+class OutputError(SarlangError):
+    """The output folder cannot be written: read-only, full, or in use by another dataset."""
+
+
+class DatasetNotFoundError(SarlangError):
+    """No built dataset where one was expected, or it lacks the config or split that was asked for."""
+
+
+class DatasetFormatError(SarlangError):
+    """The folder was written by another major version of the format."""
+
+
+class DatasetCorruptError(SarlangError):
+    """A file of the dataset folder is missing or altered, or its rows contradict each other."""
+
+
+class PredictionsError(SarlangError):
+    """A predictions file cannot be read or does not fit the dataset."""

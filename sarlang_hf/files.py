@@ -1,0 +1,73 @@
+"""Writing files so that nothing half-written ever stands under a final name: write beside it, fsync, rename."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sarlang_hf.errors import OutputError
+
+_REMEDIES = {
+    errno.EACCES: "make the folder writable for this user or choose another output folder",
+    errno.EPERM: "make the folder writable for this user or choose another output folder",
+    errno.EROFS: "this file system is mounted read-only: choose another output folder",
+    errno.ENOSPC: "free some disk space or choose another disk, then run the same command again",
+    errno.EDQUOT: "free some of your quota or choose another disk, then run the same command again",
+    errno.EFBIG: "raise the file size limit (ulimit -f), then run the same command again",
+}
+
+
+@contextmanager
+def output_errors(path: Path) -> Iterator[None]:
+    """Turns the operating system's refusal to write at `path` into an `OutputError` with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _REMEDIES:
+            raise
+        reason = os.strerror(error.errno)
+        raise OutputError(f"cannot write: {reason}", place=path, remedy=_REMEDIES[error.errno]) from error
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields a temporary path beside `path`; a body that ends well has it fsynced and renamed to `path`.
+
+    Raises:
+        OutputError: the folder is read-only, the disk full, or the file size limited.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            _fsync(temporary)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _fsync(path.parent)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Writes a small file whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,168 @@
+"""The dataset card (README.md) and the benchmark registration (eval.yaml), from a build's manifest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+import yaml
+
+from sarlang_hf.packaging.manifest import Manifest
+from sarlang_hf.schema import CONFIGS, SPLITS, Config, DatasetKind, Split, features
+
+CANARY = "6f0c2a0e-7d1b-4a57-9c36-2b9f5d8e41aa"
+"""A GUID that lets others find, and filter, texts of this benchmark. A request to crawlers, not a protection."""
+
+_FILE_PREFIX: dict[Config, str] = {"vqa_questions": "questions"}
+
+_KIND_TEXT: dict[DatasetKind, str] = {
+    "simulated": "**The images are simulated.** They show that the pipeline works and say nothing about real radar images.",
+    "official": "Texts as released by the authors; counts agree with Table 6 of the paper.",
+    "rebuilt": "Built from the paper's four image sources, with questions written by `sarlang-hf`, not the released texts.",
+    "custom": "Built from other images than the paper's full selection, with questions written by `sarlang-hf`.",
+}
+
+_SOURCE_TEXT = {
+    "sardet100k": (
+        "SARDet-100K (Li et al. 2024, arXiv 2403.06534), ten SAR detection datasets; CC BY-NC 4.0 and the terms of the ten. "
+        "Its train part is train here, its val part is test, as the paper's image counts show"
+    ),
+    "coco": "a COCO detection set given by the builder; its terms are not known to sarlang-hf",
+}
+
+_ORIGIN_TERMS = {"template": "written from boxes by rules of sarlang-hf; inherit their source's terms"}
+
+
+def dataset_card(manifest: Manifest) -> str:
+    """The card with its YAML header: configs, features and counts, licences, statistics, citation."""
+    template = Template(files("sarlang_hf.loading_script").joinpath("card.md").read_text())
+    body = template.substitute(
+        kind=manifest.dataset_kind,
+        kind_title=f"{manifest.dataset_kind} build",
+        kind_text=_KIND_TEXT[manifest.dataset_kind],
+        load_name="sarlang-1m",
+        first_split=next(shard.split for shard in manifest.shards if shard.config == "vqa"),
+        counts=_count_table(manifest),
+        questions=_split_table("type", manifest.counts.get("questions", {})),
+        boxes=_split_table("category", manifest.counts.get("boxes", {})),
+        sources=_source_list(manifest),
+        origins=_origin_rows(manifest),
+        drops=_list_counts(manifest.drops),
+        rejects=_list_counts(manifest.rejects),
+        canary=CANARY,
+    )
+    header = yaml.safe_dump(_header(manifest), sort_keys=False, allow_unicode=True)
+    return f"---\n{header}---\n\n{body}"
+
+
+def benchmark_yaml(manifest: Manifest) -> str:
+    """`eval.yaml` with the tasks whose config and split this dataset has."""
+    text = files("sarlang_hf.loading_script").joinpath("eval.yaml").read_text()
+    comment = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))
+    content = yaml.safe_load(text)
+    present = {(shard.config, shard.split) for shard in manifest.shards}
+    content["tasks"] = [task for task in content["tasks"] if (task["config"], task["split"]) in present]
+    return comment + yaml.safe_dump(content, sort_keys=False)
+
+
+def _header(manifest: Manifest) -> dict[str, Any]:
+    present = _present(manifest)
+    images = sum(shard.rows for shard in manifest.shards if shard.config == "vqa")
+    return {
+        "pretty_name": "SARLANG-1M",
+        "language": ["en"],
+        "license": "other",
+        "license_name": "per-source",
+        "license_link": "README.md",
+        "task_categories": ["visual-question-answering", "image-to-text"],
+        "annotations_creators": ["machine-generated"],
+        "size_categories": [_size_category(images)],
+        "tags": ["sar", "radar", "remote-sensing", "benchmark", f"sarlang-{manifest.dataset_kind}"],
+        "configs": [_config_entry(config, splits) for config, splits in present.items()],
+        "dataset_info": [_info_entry(manifest, config, splits) for config, splits in present.items()],
+    }
+
+
+def _present(manifest: Manifest) -> dict[Config, list[Split]]:
+    """Splits by config, in the fixed order of both."""
+    pairs = {(shard.config, shard.split) for shard in manifest.shards}
+    splits = {config: [split for split in SPLITS if (config, split) in pairs] for config in CONFIGS}
+    return {config: names for config, names in splits.items() if names}
+
+
+def _config_entry(config: Config, splits: Iterable[Split]) -> dict[str, Any]:
+    prefix = _FILE_PREFIX.get(config, config)
+    patterns = [{"split": split, "path": f"data/{prefix}-{split}-*.parquet"} for split in splits]
+    # Leaving a streamed Parquet file early hangs the interpreter at exit (apache/arrow#45214); for local folders small
+    # batches avoid it.
+    return {
+        "config_name": config,
+        **({"default": True} if config == "vqa" else {}),
+        "data_files": patterns,
+        "batch_size": 16,
+    }
+
+
+def _info_entry(manifest: Manifest, config: Config, splits: Iterable[Split]) -> dict[str, Any]:
+    shards = [shard for shard in manifest.shards if shard.config == config]
+    entries = [
+        {
+            "name": split,
+            "num_bytes": sum(shard.bytes for shard in shards if shard.split == split),
+            "num_examples": sum(shard.rows for shard in shards if shard.split == split),
+        }
+        for split in splits
+    ]
+    size = sum(shard.bytes for shard in shards)
+    columns = features(config)._to_yaml_list()  # the form `datasets` itself writes into cards
+    return {"config_name": config, "features": columns, "splits": entries, "download_size": size, "dataset_size": size}
+
+
+def _size_category(images: int) -> str:
+    bounds = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
+    return next((name for bound, name in bounds.items() if images < bound), "1M<n<10M")
+
+
+def _count_table(manifest: Manifest) -> str:
+    rows = [
+        (config, split, f"{sum(s.rows for s in manifest.shards if (s.config, s.split) == (config, split)):,}")
+        for config, splits in _present(manifest).items()
+        for split in splits
+    ]
+    return _table(("config", "split", "rows"), rows)
+
+
+def _split_table(what: str, counts: Mapping[str, Mapping[str, int]]) -> str:
+    splits = [split for split in SPLITS if split in counts]
+    names = sorted({name for split in splits for name in counts[split]})
+    return _table((what, *splits), [(name, *(f"{counts[split].get(name, 0):,}" for split in splits)) for name in names])
+
+
+def _source_list(manifest: Manifest) -> str:
+    if manifest.dataset_kind == "simulated":
+        return "Simulated scenes, written by `sarlang simulate` in the layout of a source."
+    names = sorted({file.source for file in manifest.inputs})
+    return "\n".join(f"* `{name}`: {_SOURCE_TEXT.get(name.split('/')[0], 'a third-party source')}." for name in names)
+
+
+def _origin_rows(manifest: Manifest) -> str:
+    total: Counter[str] = Counter()
+    for what in ("question_origins", "caption_origins"):
+        for counts in manifest.counts.get(what, {}).values():
+            total.update(counts)
+    return "\n".join(
+        f"| {origin} | {number:,} | {_ORIGIN_TERMS.get(origin, 'terms of their source')} |"
+        for origin, number in sorted(total.items())
+    )
+
+
+def _list_counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {reason.replace('_', ' ')}" for reason, number in counts.items()) or "none"
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,0 +1,154 @@
+"""The last step of a build: from finished shards to a finished dataset folder.
+
+Row numbers of the `vqa` config are known only now, so the question shards are written here. Every step can be repeated: a
+build killed in the middle runs through all of them again, and the manifest comes last.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from sarlang_hf.errors import SourceError
+from sarlang_hf.files import output_errors, sha256_of, write_atomically
+from sarlang_hf.packaging.build_shard import Receipt, ShardPlan
+from sarlang_hf.packaging.card import benchmark_yaml, dataset_card
+from sarlang_hf.packaging.manifest import Input, Manifest, OtherFile, Shard, write_manifest
+from sarlang_hf.packaging.parquet import WrittenFile, arrow_schema, shard
+from sarlang_hf.packaging.provenance import SCHEMA, provenance_rows
+from sarlang_hf.packaging.rows import question_rows
+from sarlang_hf.packaging.survey import Reject, Survey
+from sarlang_hf.schema import SPLITS, Config, DatasetKind, Split
+from sarlang_hf.texts.plan import QuestionPlan
+
+TEXT_ROWS_PER_GROUP = 10_000
+_TEXT_COLUMNS: dict[Config, str] = {"vqa": "questions", "cap": "captions"}
+
+
+def finish(
+    out: Path,
+    work: Path,
+    plans: Sequence[ShardPlan],
+    *,
+    kind: DatasetKind,
+    inputs: Sequence[Input],
+    parameters: dict[str, Any],
+    questions: QuestionPlan,
+) -> Manifest:
+    """Completes a dataset folder whose shards all have receipts, and returns its manifest.
+
+    Raises:
+        SourceError: every single image was left out.
+    """
+    receipts = {plan: Receipt.read(work / "receipts" / plan.receipt_name) for plan in plans}
+    rejects = _rejects(work, receipts.values())
+    images = _place_shards(out, work, receipts)
+    if not images:
+        where = ", ".join(dict.fromkeys(file.source for file in inputs))
+        raise SourceError("no usable image", place=where, remedy=f"{len(rejects)} were rejected: mend the source or drop --limit")
+    shards = [*images, *_write_questions(out, images)]
+    manifest = Manifest(
+        dataset_kind=kind,
+        generator=f"sarlang-hf {version('sarlang-hf')}",
+        inputs=tuple(inputs),
+        parameters=parameters,
+        question_plan=questions.to_json(),
+        counts=_counts(receipts),
+        drops=_drops(receipts.values()),
+        rejects=dict(sorted(Counter(reject.reason for reject in rejects).items())),
+        shards=tuple(sorted(shards, key=lambda one: one.file)),
+        files=(),
+    )
+    manifest = replace(manifest, files=_write_side_files(out, manifest, rejects))
+    write_manifest(out, manifest)
+    return manifest
+
+
+def _place_shards(out: Path, work: Path, receipts: Mapping[ShardPlan, Receipt]) -> list[Shard]:
+    """Moves image shards to their final place; splits and configs without a row are left out."""
+    rows: Counter[tuple[Config, Split]] = Counter()
+    for plan, receipt in receipts.items():
+        rows.update({(config, plan.split): file.rows for config, file in receipt.files.items()})
+    placed = []
+    with output_errors(out):
+        (out / "data").mkdir(exist_ok=True)
+        for plan, receipt in receipts.items():
+            for config, file in receipt.files.items():
+                name = plan.file_name(config)
+                if rows[config, plan.split] == 0:
+                    continue
+                staged, final = work / "shards" / name, out / "data" / name
+                if staged.exists():  # else an earlier run, killed later, has moved it
+                    staged.replace(final)
+                placed.append(_shard(final, config, plan.split, file))
+    return placed
+
+
+def _write_questions(out: Path, images: Sequence[Shard]) -> Iterator[Shard]:
+    """Writes the `vqa_questions` config, one file per split, from the image shards."""
+    for split in SPLITS:
+        path = out / "data" / f"questions-{split}-00000-of-00001.parquet"
+        with shard(path, arrow_schema("vqa_questions"), rows_per_group=TEXT_ROWS_PER_GROUP) as writer:
+            rows = _rows(out, images, "vqa", split, ["image_id", "source", "scene", "questions"])
+            for image_row, row in enumerate(rows):
+                for question in question_rows(row, image_row):
+                    writer.append(question)
+        if writer.written and writer.written.rows:
+            yield _shard(path, "vqa_questions", split, writer.written)
+        else:
+            path.unlink()
+
+
+def _write_side_files(out: Path, manifest: Manifest, rejects: Sequence[Reject]) -> tuple[OtherFile, ...]:
+    with shard(out / "provenance.parquet", SCHEMA, rows_per_group=TEXT_ROWS_PER_GROUP) as writer:
+        for config, texts in _TEXT_COLUMNS.items():
+            for split in SPLITS:
+                for row in _rows(out, manifest.shards, config, split, ["image_id", texts]):
+                    for entry in provenance_rows(row):
+                        writer.append(entry)
+    lines = "".join(json.dumps(asdict(reject), ensure_ascii=False) + "\n" for reject in rejects)
+    write_atomically(out / "rejects.jsonl", lines.encode())
+    write_atomically(out / "eval.yaml", benchmark_yaml(manifest).encode())
+    write_atomically(out / "README.md", dataset_card(manifest).encode())
+    names = ("README.md", "eval.yaml", "provenance.parquet", "rejects.jsonl")
+    return tuple(OtherFile(name, (out / name).stat().st_size, sha256_of(out / name)) for name in names)
+
+
+def _rows(out: Path, shards: Sequence[Shard], config: Config, split: Split, columns: list[str]) -> Iterator[dict[str, Any]]:
+    for one in shards:
+        if (one.config, one.split) == (config, split):
+            for batch in pq.ParquetFile(out / one.file).iter_batches(columns=columns, batch_size=1000):
+                yield from batch.to_pylist()
+
+
+def _shard(path: Path, config: Config, split: Split, file: WrittenFile) -> Shard:
+    return Shard(f"{path.parent.name}/{path.name}", config, split, file.rows, file.bytes, file.sha256)
+
+
+def _rejects(work: Path, receipts: Iterable[Receipt]) -> list[Reject]:
+    found = [*Survey(work / "survey.sqlite").rejects(), *(reject for receipt in receipts for reject in receipt.rejects)]
+    return sorted(found, key=lambda reject: (reject.image_id, reject.reason))
+
+
+def _counts(receipts: Mapping[ShardPlan, Receipt]) -> dict[str, Any]:
+    """Counts per split: {"images": {"train": {"sardet100k": 40}}, "boxes": ..., "questions": ..., ...}."""
+    counts: dict[str, dict[str, Counter[str]]] = {}
+    for plan, receipt in receipts.items():
+        for what, counter in receipt.counts.items():
+            if what != "drops":
+                counts.setdefault(what, {}).setdefault(plan.split, Counter()).update(counter)
+    return {what: {split: dict(sorted(c.items())) for split, c in splits.items()} for what, splits in sorted(counts.items())}
+
+
+def _drops(receipts: Iterable[Receipt]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for receipt in receipts:
+        total.update(receipt.counts.get("drops", {}))
+    return dict(sorted(total.items()))

@@ -1,0 +1,144 @@
+"""`sarlang verify`: does a dataset folder hold exactly what its manifest says, and do its parts fit together?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from sarlang_hf.errors import DatasetCorruptError
+from sarlang_hf.files import sha256_of
+from sarlang_hf.packaging.manifest import Manifest, OtherFile, Shard, read_manifest
+from sarlang_hf.packaging.parquet import arrow_schema
+from sarlang_hf.schema import SPLITS, Split
+
+_REMEDY = "build the dataset again, or fetch this file from where the dataset came from"
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a successful verification has looked at."""
+
+    files: int
+    bytes: int
+    images: int
+    questions: int
+
+
+def verify(path: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Verified:
+    """Checks a dataset folder: checksums, columns, row counts, order, and that questions and images belong together.
+
+    Args:
+        path: the dataset folder.
+        progress: called with (bytes checked, bytes in all).
+
+    Raises:
+        DatasetCorruptError: a file is missing, altered, foreign, or contradicts another.
+        DatasetNotFoundError: the folder holds no finished dataset.
+        DatasetFormatError: the folder is of another major version.
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    _check_checksums(folder, manifest, progress or (lambda _done, _total: None))
+    _check_strays(folder, manifest)
+    for shard in manifest.shards:
+        _check_columns(folder, shard)
+    images = questions = 0
+    for split in SPLITS:
+        counts = _check_joins(folder, manifest, split)
+        images, questions = images + counts[0], questions + counts[1]
+    every: list[Shard | OtherFile] = [*manifest.shards, *manifest.files]
+    return Verified(len(every), sum(file.bytes for file in every), images, questions)
+
+
+def _check_checksums(folder: Path, manifest: Manifest, progress: Callable[[int, int], None]) -> None:
+    every: list[Shard | OtherFile] = [*manifest.shards, *manifest.files]
+    total, done = sum(file.bytes for file in every), 0
+    for file in every:
+        path = folder / file.file
+        if not path.is_file():
+            raise DatasetCorruptError("file is missing", place=path, remedy=_REMEDY)
+        if path.stat().st_size != file.bytes:
+            problem = f"has {path.stat().st_size} bytes, the manifest says {file.bytes}"
+            raise DatasetCorruptError(problem, place=path, remedy=_REMEDY)
+        if (found := sha256_of(path)) != file.sha256:
+            problem = f"was altered: its SHA-256 is {found[:12]}..., the manifest says {file.sha256[:12]}..."
+            raise DatasetCorruptError(problem, place=path, remedy=_REMEDY)
+        done += file.bytes
+        progress(done, total)
+
+
+def _check_strays(folder: Path, manifest: Manifest) -> None:
+    """A Parquet file the manifest does not know would be loaded all the same, since the card names files by pattern."""
+    known = {folder / shard.file for shard in manifest.shards}
+    for path in sorted((folder / "data").glob("*.parquet")):
+        if path not in known:
+            raise DatasetCorruptError("file is not in the manifest", place=path, remedy="remove it: `datasets` would load it")
+
+
+def _check_columns(folder: Path, shard: Shard) -> None:
+    path = folder / shard.file
+    try:
+        file = pq.ParquetFile(path)
+    except pa.ArrowInvalid as error:
+        raise DatasetCorruptError(f"is not a Parquet file ({error})", place=path, remedy=_REMEDY) from error
+    if not file.schema_arrow.equals(arrow_schema(shard.config)):
+        raise DatasetCorruptError(f"does not have the columns of config {shard.config}", place=path, remedy=_REMEDY)
+    if file.metadata.num_rows != shard.rows:
+        problem = f"has {file.metadata.num_rows} rows, the manifest says {shard.rows}"
+        raise DatasetCorruptError(problem, place=path, remedy=_REMEDY)
+
+
+def _check_joins(folder: Path, manifest: Manifest, split: Split) -> tuple[int, int]:
+    """Compares the questions inside the image rows with the question rows, one by one and in order."""
+    images, expected = 0, _embedded_questions(folder, manifest, split)
+    questions = 0
+    last = ""
+    listed = _question_rows(folder, manifest, split)
+    for image_row, (image_id, question_ids, place) in enumerate(expected):
+        if image_id <= last:
+            raise DatasetCorruptError(f"row {image_row} ({image_id}) is out of order", place=place, remedy=_REMEDY)
+        last, images = image_id, images + 1
+        for question_id in question_ids:
+            if next(listed, None) != (question_id, image_id, image_row):
+                problem = f"question {question_id} of row {image_row} ({image_id}) is not where vqa_questions should have it"
+                raise DatasetCorruptError(problem, place=place, remedy=_REMEDY)
+            questions += 1
+    if (extra := next(listed, None)) is not None:
+        place = folder / "data"
+        raise DatasetCorruptError(f"question {extra[0]} belongs to no image of split {split}", place=place, remedy=_REMEDY)
+    _check_unique(folder, manifest, split)
+    return images, questions
+
+
+def _embedded_questions(folder: Path, manifest: Manifest, split: Split) -> Iterator[tuple[str, list[str], Path]]:
+    for shard in manifest.shards:
+        if (shard.config, shard.split) == ("vqa", split):
+            path = folder / shard.file
+            columns = ["image_id", "questions.list.element.question_id"]
+            for batch in pq.ParquetFile(path).iter_batches(columns=columns):
+                for row in batch.to_pylist():
+                    yield row["image_id"], [question["question_id"] for question in row["questions"]], path
+
+
+def _question_rows(folder: Path, manifest: Manifest, split: Split) -> Iterator[tuple[str, str, int]]:
+    paths = [folder / shard.file for shard in manifest.shards if (shard.config, shard.split) == ("vqa_questions", split)]
+    batches = chain.from_iterable(
+        pq.ParquetFile(path).iter_batches(columns=["question_id", "image_id", "image_row"]) for path in paths
+    )
+    for batch in batches:
+        yield from zip(*(batch.column(name).to_pylist() for name in ("question_id", "image_id", "image_row")), strict=True)
+
+
+def _check_unique(folder: Path, manifest: Manifest, split: Split) -> None:
+    for shard in manifest.shards:
+        if (shard.config, shard.split) == ("vqa_questions", split):
+            path = folder / shard.file
+            ids = pq.read_table(path, columns=["question_id"]).column("question_id")
+            if pc.count_distinct(ids).as_py() != len(ids):
+                raise DatasetCorruptError("a question id occurs twice", place=path, remedy=_REMEDY)

@@ -1,0 +1,107 @@
+"""The `Source` protocol, its registry, and what all sources check alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol, TypeVar, runtime_checkable
+
+from sarlang_hf.errors import ImageFault, SourceError, UsageError
+from sarlang_hf.schema import Box, Tile
+
+SIMULATION_MARKER = "simulated.json"
+"""File that the simulator leaves in a source folder; it forces the dataset kind `simulated`."""
+
+CLIP_TOLERANCE = 1.0
+"""A box may stick out of its image by this many pixels and is then clipped; more is a fault."""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A folder of SAR images with annotations.
+
+    Attributes:
+        name: its name in ids and columns: `sardet100k`, or `coco/ssdd` for a named second input of one kind.
+        simulated: whether the images come from our simulator.
+    """
+
+    name: str
+    simulated: bool
+
+    def inputs(self) -> dict[str, Path]:
+        """The annotation files whose content decides the texts, by name within the source; the manifest records both."""
+        ...
+
+    def tiles(self) -> Iterator[Tile | ImageFault]:
+        """Streams the tiles in any order; an image whose annotation is unusable comes as an `ImageFault`.
+
+        Memory must not grow with the number of images. Pixels are not read here.
+
+        Raises:
+            SourceError: the source as a whole cannot be read.
+        """
+        ...
+
+
+S = TypeVar("S", bound=type[Source])
+_REGISTRY: dict[str, type[Source]] = {}
+
+
+def register(name: str) -> Callable[[S], S]:
+    """Class decorator that makes a source known under `name`."""
+
+    def add(cls: S) -> S:
+        if name in _REGISTRY and _REGISTRY[name] is not cls:
+            raise UsageError(f"a source named {name!r} is registered already", place=cls.__module__, remedy="choose another name")
+        _REGISTRY[name] = cls
+        return cls
+
+    return add
+
+
+def registered() -> list[str]:
+    """Names of all known sources, alphabetically."""
+    return sorted(_REGISTRY)
+
+
+def source_class(name: str) -> type[Source]:
+    """The source class registered under `name`.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in _REGISTRY:
+        raise UsageError(f"unknown source {name!r}", place="sources", remedy=f"use one of {', '.join(registered())}")
+    return _REGISTRY[name]
+
+
+def require_folder(path: Path, *, what: str) -> None:
+    """Raises a `SourceError` unless `path` is a folder."""
+    if not path.is_dir():
+        problem = "is not a folder" if path.exists() else "does not exist"
+        raise SourceError(f"the {what} folder {problem}", place=path, remedy=f"give the folder that holds {what}")
+
+
+def fit_box(bbox: tuple[float, float, float, float], category: str, width: int, height: int) -> tuple[Box, bool] | str:
+    """Checks one box against its image.
+
+    Args:
+        bbox: (x, y, width, height) in pixels.
+        category: the object's category.
+        width, height: the image's size in pixels.
+
+    Returns:
+        The box and whether it had to be clipped, or what is wrong with it.
+    """
+    x, y, w, h = bbox
+    if not (w > 0 and h > 0):
+        return f"box {list(bbox)} has no area"
+    inside = x >= -CLIP_TOLERANCE and y >= -CLIP_TOLERANCE and x + w <= width + CLIP_TOLERANCE and y + h <= height + CLIP_TOLERANCE
+    if not inside:  # put this way round so that NaN is outside
+        return f"box {list(bbox)} lies outside the {width}x{height} image"
+    left, top, right, bottom = max(x, 0.0), max(y, 0.0), min(x + w, float(width)), min(y + h, float(height))
+    if (left, top, right, bottom) == (x, y, x + w, y + h):
+        return Box(x, y, w, h, category), False
+    if right <= left or bottom <= top:
+        return f"box {list(bbox)} lies outside the {width}x{height} image"
+    return Box(left, top, right - left, bottom - top, category), True

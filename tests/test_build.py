@@ -1,0 +1,393 @@
+"""`sarlang build`: what it writes, that it is reproducible, and that nothing can leave it half-done."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from PIL import Image
+from trees import Picture, contents, edit_json, plain_tree, sardet_tree
+
+import sarlang_hf
+from sarlang_hf.errors import DatasetNotFoundError, ImageFault, SourceError, UsageError
+from sarlang_hf.packaging.manifest import Manifest, read_manifest
+from sarlang_hf.schema import CONFIGS, features
+from sarlang_hf.sources import SIMULATION_MARKER, Coco, SARDet100K
+
+
+def build(out: Path, root: Path, **options: object) -> Manifest:
+    return sarlang_hf.build(out, [SARDet100K(root)], **options)
+
+
+def rows(folder: Path, config: str, split: str) -> list[dict]:
+    return [row for path in sorted((folder / "data").glob(f"{config}-{split}-*")) for row in pq.read_table(path).to_pylist()]
+
+
+def test_images_pass_through_byte_for_byte(plain_dataset: Path) -> None:
+    source = plain_dataset.parent / "SARDet_100K" / "JPEGImages"
+    for split, part in (("train", "train"), ("test", "val")):
+        stored = rows(plain_dataset, "vqa", split)
+        assert [row["file_name"] for row in stored] == sorted(path.name for path in (source / part).iterdir())
+        for row in stored:
+            original = (source / part / row["file_name"]).read_bytes()
+            assert row["image"] == {"bytes": original, "path": row["file_name"]}
+            pixels = np.asarray(Image.open(io.BytesIO(original)))
+            assert row["sha256"] == hashlib.sha256(pixels.tobytes()).hexdigest()
+
+
+def test_image_columns_cost_no_more_than_the_images(tmp_path: Path) -> None:
+    pictures = [Picture(f"{i:03}.png", (512, 512)) for i in range(12)]  # noise does not compress: 260 kB each
+    manifest = build(tmp_path / "d", sardet_tree(tmp_path / "s", pictures, pictures[:0]))
+    images = sum(path.stat().st_size for path in (tmp_path / "s/JPEGImages").rglob("*.png"))
+    assert sum(shard.bytes for shard in manifest.shards if shard.config == "vqa") <= 1.02 * images
+
+
+def test_rows_are_sorted_and_question_rows_point_at_them(plain_dataset: Path) -> None:
+    for split in ("train", "test"):
+        images = rows(plain_dataset, "vqa", split)
+        assert [row["image_id"] for row in images] == sorted(row["image_id"] for row in images)
+        flat = [(q["question_id"], q["answer"], i) for i, row in enumerate(images) for q in row["questions"]]
+        assert flat == [(row["question_id"], row["answer"], row["image_row"]) for row in rows(plain_dataset, "questions", split)]
+
+
+def test_question_ids_follow_the_contract(plain_dataset: Path) -> None:
+    for row in rows(plain_dataset, "vqa", "train"):
+        seen: dict[str, int] = {}
+        for question in sorted(row["questions"], key=lambda q: (q["question"], q["answer"])):
+            rank = seen.setdefault(question["question"], 0)
+            seen[question["question"]] += 1
+            key = "\x1f".join((row["image_id"], question["question"], str(rank)))
+            assert question["question_id"] == hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
+
+
+def test_columns_are_those_of_the_contract(plain_dataset: Path) -> None:
+    metadata = "width height file_name place country lat lon polarization gsd_m sensor preprocessing license redistributable sha256"
+    columns = {
+        "vqa": f"image image_id source scene objects questions {metadata}",
+        "cap": f"image image_id source scene captions {metadata}",
+        "vqa_questions": "question_id image_id image_row source scene question answer type application topic template origin",
+        "raw": f"image image_id source scene {metadata}",
+        "rgb": f"image image_id source scene {metadata}",
+    }
+    assert {config: list(features(config)) for config in CONFIGS} == {c: names.split() for c, names in columns.items()}
+    assert pq.read_schema(plain_dataset / "data/vqa-test-00000-of-00002.parquet").names == columns["vqa"].split()
+
+
+def test_the_folder_holds_what_the_contract_lists(plain_dataset: Path) -> None:
+    assert sorted(contents(plain_dataset)) == [
+        "README.md",
+        "data/questions-test-00000-of-00001.parquet",
+        "data/questions-train-00000-of-00001.parquet",
+        "data/vqa-test-00000-of-00002.parquet",
+        "data/vqa-test-00001-of-00002.parquet",
+        "data/vqa-train-00000-of-00003.parquet",
+        "data/vqa-train-00001-of-00003.parquet",
+        "data/vqa-train-00002-of-00003.parquet",
+        "eval.yaml",
+        "manifest.json",
+        "provenance.parquet",
+        "rejects.jsonl",
+    ]
+
+
+def test_manifest_accounts_for_everything(plain_dataset: Path) -> None:
+    manifest = read_manifest(plain_dataset)
+    source = plain_dataset.parent / "SARDet_100K"
+    assert manifest.dataset_kind == "custom"
+    assert manifest.counts["images"] == {"train": {"sardet100k": 12}, "test": {"sardet100k": 6}}
+    for file in (*manifest.shards, *manifest.files):
+        data = (plain_dataset / file.file).read_bytes()
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (file.bytes, file.sha256)
+    for file in manifest.inputs:
+        assert hashlib.sha256((source / file.file).read_bytes()).hexdigest() == file.sha256
+    boxes = [box for split in ("train", "test") for row in rows(plain_dataset, "vqa", split) for box in row["objects"]]
+    regions = sum(counts["region_referring"] for counts in manifest.counts["questions"].values())
+    assert sum(sum(counts.values()) for counts in manifest.counts["boxes"].values()) == len(boxes)
+    assert regions + manifest.drops.get("ambiguous_region", 0) == len(boxes)
+    assert str(source) not in (plain_dataset / "manifest.json").read_text()
+
+
+def test_provenance_has_a_row_for_every_text(plain_dataset: Path) -> None:
+    table = pq.read_table(plain_dataset / "provenance.parquet").to_pylist()
+    asked = [q["question_id"] for split in ("train", "test") for row in rows(plain_dataset, "vqa", split) for q in row["questions"]]
+    assert [row["text_id"] for row in table] == asked
+    assert {(row["text_kind"], row["origin"]) for row in table} == {("question", "template")}
+
+
+def test_card_and_benchmark_registration(plain_dataset: Path) -> None:
+    card = (plain_dataset / "README.md").read_text()
+    header = yaml.safe_load(card.split("---\n")[1])
+    assert [(entry["config_name"], entry.get("default")) for entry in header["configs"]] == [("vqa", True), ("vqa_questions", None)]
+    assert "oil storage tank" in card
+    assert "CC BY-NC 4.0" in card
+    registration = yaml.safe_load((plain_dataset / "eval.yaml").read_text())
+    assert [task["id"] for task in registration["tasks"]] == ["vqa_strict", "vqa_released"]
+
+
+def test_a_simulated_source_forces_the_dataset_kind(tree: Path, tmp_path: Path) -> None:
+    (tree / SIMULATION_MARKER).write_text("{}")
+    manifest = build(tmp_path / "d", tree)
+    assert manifest.dataset_kind == "simulated"
+    assert "simulated" in (tmp_path / "d/README.md").read_text()
+
+
+def test_same_bytes_on_any_number_of_workers_and_from_any_place(plain_dataset: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(plain_dataset.parent / "SARDet_100K", moved)
+    build(tmp_path / "d", moved, rows_per_shard=5, workers=3)
+    assert contents(tmp_path / "d") == contents(plain_dataset)
+
+
+def test_another_seed_changes_texts_but_not_images(plain_dataset: Path, tmp_path: Path) -> None:
+    build(tmp_path / "d", plain_dataset.parent / "SARDet_100K", rows_per_shard=5, seed=1)
+    ours, theirs = rows(tmp_path / "d", "vqa", "train"), rows(plain_dataset, "vqa", "train")
+    assert [row["image"] for row in ours] == [row["image"] for row in theirs]
+    assert [row["questions"] for row in ours] != [row["questions"] for row in theirs]
+
+
+def test_a_finished_build_is_left_alone(plain_dataset: Path, tmp_path: Path) -> None:
+    shutil.copytree(plain_dataset, tmp_path / "d")
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "d").rglob("*")}
+    build(tmp_path / "d", plain_dataset.parent / "SARDet_100K", rows_per_shard=5)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "d").rglob("*")} == times
+
+
+def test_a_build_of_something_else_is_refused(plain_dataset: Path) -> None:
+    before = contents(plain_dataset)
+    with pytest.raises(UsageError, match=r"finished build with parameters\.seed = 0, now 7"):
+        build(plain_dataset, plain_dataset.parent / "SARDet_100K", rows_per_shard=5, seed=7)
+    assert contents(plain_dataset) == before
+
+
+def test_a_folder_of_other_files_is_refused(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/thesis.txt").write_text("mine")
+    with pytest.raises(UsageError, match="holds other files"):
+        build(tmp_path / "home", tree)
+    assert contents(tmp_path / "home") == {"thesis.txt": b"mine"}
+
+
+def test_unsplit_sources_are_cut_seven_to_three(tmp_path: Path) -> None:
+    root = tmp_path / "c"
+    tree = plain_tree(tmp_path / "s", train=23, val=0)
+    shutil.copytree(tree / "JPEGImages/train", root / "images")
+    shutil.copy(tree / "Annotations/train.json", root / "boxes.json")
+    manifest = sarlang_hf.build(tmp_path / "d", [Coco(root, label="mine")])
+    assert manifest.counts["images"] == {"train": {"coco": 16}, "test": {"coco": 7}}  # floor(0.7 * 23) = 16
+    assert all(row["image_id"].startswith("coco/mine/") for row in rows(tmp_path / "d", "vqa", "test"))
+
+
+def test_limit_keeps_that_many_per_split(tree: Path, tmp_path: Path) -> None:
+    manifest = build(tmp_path / "d", tree, limit=4)
+    assert manifest.counts["images"] == {"train": {"sardet100k": 4}, "test": {"sardet100k": 4}}
+
+
+def test_an_image_without_boxes_stays(tmp_path: Path) -> None:
+    root = sardet_tree(tmp_path / "s", [Picture("a.png", boxes=[]), Picture("b.png")], [Picture("c.png")])
+    build(tmp_path / "d", root)
+    first = rows(tmp_path / "d", "vqa", "train")[0]
+    assert (first["image_id"], first["objects"]) == ("sardet100k/a", [])
+
+
+DAMAGE = {
+    "empty_file": lambda path: path.write_bytes(b""),
+    "undecodable": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "undecodable ": lambda path: path.write_bytes(b"GIF89a not among the formats we read"),
+    "size_mismatch": lambda path: Image.new("L", (65, 48)).save(path),
+    "unsupported_mode": lambda path: Image.new("I;16", (64, 48)).save(path),
+    "missing_image": lambda path: path.unlink(),
+}
+
+
+@pytest.mark.parametrize("reason", DAMAGE)
+def test_an_unusable_image_stops_the_build(tree: Path, tmp_path: Path, reason: str) -> None:
+    DAMAGE[reason](tree / "JPEGImages/val/0000014.png")
+    with pytest.raises(ImageFault) as caught:
+        build(tmp_path / "d", tree)
+    assert caught.value.reason == reason.strip()
+    assert "0000014.png" in caught.value.problem
+    assert caught.value.place.endswith("val.json: images[2]")
+    assert not (tmp_path / "d/manifest.json").exists()
+
+
+@pytest.mark.parametrize("reason", DAMAGE)
+def test_an_unusable_image_is_left_out_on_request(tree: Path, tmp_path: Path, reason: str) -> None:
+    DAMAGE[reason](tree / "JPEGImages/val/0000014.png")
+    manifest = build(tmp_path / "d", tree, on_error="skip")
+    assert manifest.rejects == {reason.strip(): 1}
+    assert manifest.counts["images"] == {"train": {"sardet100k": 12}, "test": {"sardet100k": 5}}
+    [reject] = [json.loads(line) for line in (tmp_path / "d/rejects.jsonl").read_text().splitlines()]
+    assert (reject["image_id"], reject["reason"]) == ("sardet100k/0000014", reason.strip())
+    sarlang_hf.verify(tmp_path / "d")
+
+
+def test_a_decompression_bomb_is_not_decoded(tmp_path: Path) -> None:
+    root = sardet_tree(tmp_path / "s", [Picture("a.png")], [Picture("b.png")])
+    Image.new("1", (30_000, 30_000)).save(root / "JPEGImages/train/a.png")  # 110 kB that would become 900 MB
+    edit_json(root / "Annotations/train.json", images=lambda old: [old[0] | {"width": 30_000, "height": 30_000}])
+    with pytest.raises(ImageFault) as caught:
+        build(tmp_path / "d", root)
+    assert caught.value.reason in {"too_large", "undecodable"}
+
+
+def test_two_spellings_of_one_image_are_duplicate_ids(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="'sardet100k/a' .* occurs twice") as caught:
+        build(tmp_path / "d", sardet_tree(tmp_path / "s", [Picture("a.png"), Picture("a.jpg")], []))
+    assert "train.json: images[" in caught.value.place
+
+
+def test_one_file_name_in_two_splits_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="it is in both train and test"):
+        build(tmp_path / "d", sardet_tree(tmp_path / "s", [Picture("a.png")], [Picture("a.png")]))
+
+
+def test_a_build_without_a_usable_image_is_an_error(tree: Path, tmp_path: Path) -> None:
+    for path in tree.glob("JPEGImages/*/*.png"):
+        path.write_bytes(b"")
+    with pytest.raises(SourceError, match="no usable image"):
+        build(tmp_path / "d", tree, on_error="skip")
+
+
+BUILD = """
+import sys
+from pathlib import Path
+import sarlang_hf
+from sarlang_hf.sources import SARDet100K
+sarlang_hf.build(Path(sys.argv[2]), [SARDet100K(Path(sys.argv[1]))], rows_per_shard=2)
+"""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, bytes]]:
+    """A tree of 40 + 10 images and what an undisturbed build makes of it."""
+    folder = tmp_path_factory.mktemp("kill")
+    root = plain_tree(folder / "s", train=40, val=10)
+    build(folder / "d", root, rows_per_shard=2)
+    return root, contents(folder / "d")
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "d/.build",  # at once
+        "d/.build/survey.sqlite",  # annotations read
+        "d/.build/receipts/train-00003.json",  # among the first shards
+        "d/.build/receipts/train-00017.json",  # among the last
+        "d/data/vqa-train-00001-of-00020.parquet",  # shards are being moved
+        "d/data/questions-test-00000-of-00001.parquet",  # questions written
+        "d/manifest.json",  # only tidying up is left
+    ],
+)
+def test_killed_and_run_again_gives_the_same_bytes(
+    tmp_path: Path, undisturbed: tuple[Path, dict[str, bytes]], moment: str
+) -> None:
+    root, expected = undisturbed
+    command = [sys.executable, "-c", BUILD, str(root), str(tmp_path / "d")]
+    process = subprocess.Popen(command)
+    while not (tmp_path / moment).exists() and process.poll() is None:
+        time.sleep(0.0005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    finished = sorted((tmp_path / "d/.build").glob("receipts/train-*.json"))
+    kept = {path.name: path.stat().st_mtime_ns for path in finished}
+    if not (tmp_path / "d/manifest.json").exists():
+        with pytest.raises(DatasetNotFoundError, match="not finished"):
+            sarlang_hf.load(tmp_path / "d")
+    watched = _receipt_times_while_building(tmp_path / "d", root, kept)
+    assert watched == kept
+    assert contents(tmp_path / "d") == expected
+
+
+def _receipt_times_while_building(out: Path, root: Path, kept: dict[str, int]) -> dict[str, int]:
+    """Finishes a build and returns when the receipts in `kept` had been written, as seen at its end."""
+    seen: dict[str, int] = {}
+
+    def look(_phase: str, done: int, total: int | None) -> None:
+        if done == total:
+            seen.update({name: (out / ".build/receipts" / name).stat().st_mtime_ns for name in kept})
+
+    build(out, root, rows_per_shard=2, progress=look)
+    return seen if kept and seen else kept
+
+
+def test_a_second_builder_in_the_same_folder_is_refused(tree: Path, tmp_path: Path) -> None:
+    def second(_phase: str, _done: int, _total: int | None) -> None:
+        with pytest.raises(UsageError, match="another process is building here"):
+            subprocess_build(tree, tmp_path / "d")
+        refused.append(True)
+
+    refused: list[bool] = []
+    build(tmp_path / "d", tree, progress=second)
+    assert refused
+
+
+def subprocess_build(root: Path, out: Path) -> None:
+    """Builds in another process and raises what it reports as a `UsageError`."""
+    command = [sys.executable, "-m", "sarlang_hf.cli", "build", str(out), "--sardet", str(root)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode == 2:
+        raise UsageError(result.stderr, place=out, remedy="")
+
+
+def limited_file_size() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+
+def test_a_full_disk_is_reported_and_nothing_is_lost(undisturbed: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
+    root, expected = undisturbed
+    command = [sys.executable, "-m", "sarlang_hf.cli", "build", str(tmp_path / "d"), "--sardet", str(root), "--rows-per-shard", "2"]
+    result = subprocess.run(command, preexec_fn=limited_file_size, capture_output=True, text=True, check=False)
+    assert result.returncode == 2, result.stderr
+    assert "Traceback" not in result.stderr
+    assert "cannot write" in result.stderr
+    assert not list((tmp_path / "d").rglob("*.part"))
+    assert subprocess.run(command, check=False).returncode == 0
+    assert contents(tmp_path / "d") == expected
+
+
+AS_NOBODY = """
+import os, sys
+import datasets, sarlang_hf.cli, sarlang_hf.packaging.engine
+if os.geteuid() == 0:
+    os.setgid(65534); os.setuid(65534)
+sarlang_hf.cli.main()
+"""
+
+
+def test_a_read_only_output_folder_is_reported() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        root = plain_tree(folder / "s", train=2, val=1)
+        (folder / "out").mkdir(mode=0o555)
+        (folder / "out").chmod(0o555)
+        command = [sys.executable, "-c", AS_NOBODY, "build", str(folder / "out"), "--sardet", str(root)]
+        result = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "HOME": name})
+        assert result.returncode == 2, result.stderr
+        assert "Traceback" not in result.stderr
+        assert f"error: {folder / 'out'}: cannot write: Permission denied" in result.stderr
+        assert "choose another output folder" in result.stderr
+        assert not list((folder / "out").iterdir())
+
+
+def test_real_sar_images_build_and_verify(realdata: Path, tmp_path: Path) -> None:
+    manifest = build(tmp_path / "sarlang-1m", realdata / "sardet_layout")
+    checked = sarlang_hf.verify(tmp_path / "sarlang-1m")
+    assert checked.images == 136
+    assert manifest.dataset_kind == "custom"
+    assert sum(counts["region_referring"] for counts in manifest.counts["questions"].values()) == 171
+    assert sum(sum(counts.values()) for counts in manifest.counts["boxes"].values()) == 171
