@@ -43,7 +43,12 @@ def test_train_becomes_train_and_val_becomes_test(tree: Path) -> None:
 
 
 def test_sizes_channels_and_formats_of_sardet(tmp_path: Path) -> None:
-    pictures = [Picture("a.jpg", (64, 40)), Picture("b.png", (20, 90), "RGB"), Picture("c.bmp", (33, 17)), Picture("d.jpeg", mode="RGB")]
+    pictures = [
+        Picture("a.jpg", (64, 40)),
+        Picture("b.png", (20, 90), "RGB"),
+        Picture("c.bmp", (33, 17)),
+        Picture("d.jpeg", mode="RGB"),
+    ]
     found = tiles(SARDet100K(sardet_tree(tmp_path / "s", pictures, [])))
     assert [(tile.image_id, (tile.width, tile.height)) for tile in found] == [
         (f"sardet100k/{picture.name[0]}", picture.size) for picture in pictures

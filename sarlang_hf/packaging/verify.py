@@ -15,7 +15,7 @@ from sarlang_hf.errors import DatasetCorruptError
 from sarlang_hf.files import sha256_of
 from sarlang_hf.packaging.manifest import Manifest, OtherFile, Shard, read_manifest
 from sarlang_hf.packaging.parquet import arrow_schema
-from sarlang_hf.schema import SPLITS, Split
+from sarlang_hf.schema import SPLITS, Config, Split
 
 _REMEDY = "build the dataset again, or fetch this file from where the dataset came from"
 
@@ -50,8 +50,8 @@ def verify(path: str | Path, *, progress: Callable[[int, int], None] | None = No
         _check_columns(folder, shard)
     images = questions = 0
     for split in SPLITS:
-        counts = _check_joins(folder, manifest, split)
-        images, questions = images + counts[0], questions + counts[1]
+        images += _check_order(folder, manifest, split)
+        questions += _check_joins(folder, manifest, split)
     every: list[Shard | OtherFile] = [*manifest.shards, *manifest.files]
     return Verified(len(every), sum(file.bytes for file in every), images, questions)
 
@@ -94,16 +94,23 @@ def _check_columns(folder: Path, shard: Shard) -> None:
         raise DatasetCorruptError(problem, place=path, remedy=_REMEDY)
 
 
-def _check_joins(folder: Path, manifest: Manifest, split: Split) -> tuple[int, int]:
+def _check_order(folder: Path, manifest: Manifest, split: Split) -> int:
+    """Image rows are sorted by id across shards, which also makes the ids unique. Returns the number of images."""
+    images, last = 0, ""
+    for shard in _shards(manifest, "vqa", split):
+        for image_id in pq.read_table(folder / shard.file, columns=["image_id"]).column("image_id").to_pylist():
+            if image_id <= last:
+                place = folder / shard.file
+                raise DatasetCorruptError(f"row {images} ({image_id}) is out of order", place=place, remedy=_REMEDY)
+            last, images = image_id, images + 1
+    return images
+
+
+def _check_joins(folder: Path, manifest: Manifest, split: Split) -> int:
     """Compares the questions inside the image rows with the question rows, one by one and in order."""
-    images, expected = 0, _embedded_questions(folder, manifest, split)
     questions = 0
-    last = ""
     listed = _question_rows(folder, manifest, split)
-    for image_row, (image_id, question_ids, place) in enumerate(expected):
-        if image_id <= last:
-            raise DatasetCorruptError(f"row {image_row} ({image_id}) is out of order", place=place, remedy=_REMEDY)
-        last, images = image_id, images + 1
+    for image_row, (image_id, question_ids, place) in enumerate(_embedded_questions(folder, manifest, split)):
         for question_id in question_ids:
             if next(listed, None) != (question_id, image_id, image_row):
                 problem = f"question {question_id} of row {image_row} ({image_id}) is not where vqa_questions should have it"
@@ -113,21 +120,20 @@ def _check_joins(folder: Path, manifest: Manifest, split: Split) -> tuple[int, i
         place = folder / "data"
         raise DatasetCorruptError(f"question {extra[0]} belongs to no image of split {split}", place=place, remedy=_REMEDY)
     _check_unique(folder, manifest, split)
-    return images, questions
+    return questions
 
 
 def _embedded_questions(folder: Path, manifest: Manifest, split: Split) -> Iterator[tuple[str, list[str], Path]]:
-    for shard in manifest.shards:
-        if (shard.config, shard.split) == ("vqa", split):
-            path = folder / shard.file
-            columns = ["image_id", "questions.list.element.question_id"]
-            for batch in pq.ParquetFile(path).iter_batches(columns=columns):
-                for row in batch.to_pylist():
-                    yield row["image_id"], [question["question_id"] for question in row["questions"]], path
+    columns = ["image_id", "questions.list.element.question_id"]
+    for shard in _shards(manifest, "vqa", split):
+        path = folder / shard.file
+        for batch in pq.ParquetFile(path).iter_batches(columns=columns):
+            for row in batch.to_pylist():
+                yield row["image_id"], [question["question_id"] for question in row["questions"]], path
 
 
 def _question_rows(folder: Path, manifest: Manifest, split: Split) -> Iterator[tuple[str, str, int]]:
-    paths = [folder / shard.file for shard in manifest.shards if (shard.config, shard.split) == ("vqa_questions", split)]
+    paths = [folder / shard.file for shard in _shards(manifest, "vqa_questions", split)]
     batches = chain.from_iterable(
         pq.ParquetFile(path).iter_batches(columns=["question_id", "image_id", "image_row"]) for path in paths
     )
@@ -136,9 +142,12 @@ def _question_rows(folder: Path, manifest: Manifest, split: Split) -> Iterator[t
 
 
 def _check_unique(folder: Path, manifest: Manifest, split: Split) -> None:
-    for shard in manifest.shards:
-        if (shard.config, shard.split) == ("vqa_questions", split):
-            path = folder / shard.file
-            ids = pq.read_table(path, columns=["question_id"]).column("question_id")
-            if pc.count_distinct(ids).as_py() != len(ids):
-                raise DatasetCorruptError("a question id occurs twice", place=path, remedy=_REMEDY)
+    for shard in _shards(manifest, "vqa_questions", split):
+        path = folder / shard.file
+        ids = pq.read_table(path, columns=["question_id"]).column("question_id")
+        if pc.count_distinct(ids).as_py() != len(ids):
+            raise DatasetCorruptError("a question id occurs twice", place=path, remedy=_REMEDY)
+
+
+def _shards(manifest: Manifest, config: Config, split: Split) -> list[Shard]:
+    return [shard for shard in manifest.shards if (shard.config, shard.split) == (config, split)]

@@ -52,6 +52,8 @@ def claimed(out: Path, request: Mapping[str, Any]) -> Iterator[Path]:
             remedy = "wait for it to end, or choose another output folder"
             raise UsageError("another process is building here", place=out, remedy=remedy) from error
     with lock:
+        for leftover in out.rglob(".*.part"):  # of a killed run; whoever holds the lock is the only writer
+            leftover.unlink()
         note = work / "build.json"
         if note.exists():
             _require_same(out, request, json.loads(note.read_bytes()), "an unfinished build")

@@ -1,0 +1,33 @@
+"""The `sarlang` command. User errors end with exit code 2 and no traceback; defects of ours keep theirs."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from sarlang_hf.cli.build import build
+from sarlang_hf.cli.info import info
+from sarlang_hf.cli.score import score
+from sarlang_hf.cli.simulate import simulate
+from sarlang_hf.cli.verify import verify
+from sarlang_hf.errors import SarlangError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="sarlang-hf", prog_name="sarlang")
+def sarlang() -> None:
+    """SARLANG-1M: build the dataset, check it, and score answers about radar images."""
+
+
+for command in (simulate, build, verify, info, score):
+    sarlang.add_command(command)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        sarlang.main(standalone_mode=True)
+    except SarlangError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,3 @@
+from sarlang_hf.cli import main
+
+main()

@@ -1,0 +1,41 @@
+"""`sarlang simulate`: synthetic SAR scenes with boxes and an optical twin, in a source's own tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+@click.command(
+    epilog="\b\nExample:\n  sarlang simulate runs/scenes --train 200 --val 40 --size 256 --seed 0\n"
+    "  sarlang build runs/sarlang-1m --sardet runs/scenes"
+)
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--layout", type=click.Choice(["sardet"]), default="sardet", show_default=True, help="Whose tree to write.")
+@click.option("--train", type=int, required=True, help="Number of training images.")
+@click.option("--val", type=int, required=True, help="Number of validation images (the test part of a build).")
+@click.option("--size", type=int, default=512, show_default=True, help="Width and height in pixels, 64 to 2048.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Same seed and numbers, same bytes.")
+def simulate(out: Path, layout: str, train: int, val: int, size: int, seed: int) -> None:
+    """Write synthetic SAR scenes with boxes and an optical twin to the folder OUT.
+
+    A run that was stopped continues when it is called again with the same numbers. Datasets built from these scenes are
+    marked `simulated`.
+    """
+    from sarlang_hf.imaging.simulate import write_sardet_tree
+
+    del layout  # the only one
+    console = Console(stderr=True)
+    columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("simulating", total=train + val)
+        drawn = write_sardet_tree(
+            out, train=train, val=val, size=size, seed=seed, progress=lambda done: bar.update(task, completed=done)
+        )
+    if drawn:
+        click.echo(f"{out}: {train} training and {val} validation scenes of {size} x {size} pixels ({drawn} drawn now)", err=True)
+    else:
+        click.echo(f"{out}: already complete, nothing to do", err=True)

@@ -1,0 +1,324 @@
+"""Reading a dataset folder: by `datasets`, by `sarlang_hf.load`, and image by image."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from sarlang_hf.loading_script.sarlang_1m import Sarlang1M
+from trees import Picture, sardet_tree
+
+import sarlang_hf
+from sarlang_hf.data import open_dataset
+from sarlang_hf.errors import DatasetCorruptError, DatasetFormatError, DatasetNotFoundError, SarlangError, UsageError
+from sarlang_hf.packaging.parquet import arrow_schema, shard
+from sarlang_hf.schema import features
+from sarlang_hf.sources import SARDet100K
+
+
+@pytest.fixture(autouse=True)
+def hf_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`datasets` reads its cache folder at import; the tests give it one of their own."""
+    import datasets
+
+    folder = tmp_path_factory.mktemp("hf")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", folder)
+    return folder
+
+
+def originals(dataset: Path) -> dict[str, bytes]:
+    """Image files of the tree beside a dataset, by image id."""
+    return {f"sardet100k/{path.stem}": path.read_bytes() for path in dataset.parent.glob("SARDet_100K/JPEGImages/*/*")}
+
+
+def test_images_by_row_number_are_the_stored_files(plain_dataset: Path) -> None:
+    folder = open_dataset(plain_dataset)
+    for split in ("train", "test"):
+        store, questions = folder.images(split), folder.questions(split).to_pylist()
+        files = originals(plain_dataset)
+        ids = {question["image_row"]: question["image_id"] for question in questions}
+        for row in np.random.default_rng(0).permutation(list(ids)):
+            assert store.bytes(row) == files[ids[row]]
+            assert store.image(row).size == (64, 48)
+
+
+def test_image_offsets_hold_across_pages_and_row_groups(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    images = [rng.bytes(int(size)) for size in rng.integers(1, 400_000, 230)]  # pages end at about 1 MB
+    images[7] = images[8]  # a dictionary would store it once
+    row: dict[str, Any] = dict.fromkeys(features("raw"))
+    with shard(tmp_path / "raw-test.parquet", arrow_schema("raw")) as writer:
+        for index, image in enumerate(images):
+            writer.append(row | {"image": {"bytes": image, "path": f"{index}.png"}, "image_id": str(index)})
+    from sarlang_hf.data import ImageStore
+
+    store = ImageStore((tmp_path / "raw-test.parquet",))
+    assert pq.read_metadata(tmp_path / "raw-test.parquet").num_row_groups == 3
+    assert [store.bytes(index) for index in range(len(store))] == images
+
+
+def test_image_store_serves_threads_and_survives_pickling(plain_dataset: Path) -> None:
+    store = open_dataset(plain_dataset).images("train")
+    expected = [store.bytes(row) for row in range(len(store))]
+    fresh = pickle.loads(pickle.dumps(store))
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(fresh.bytes, [*range(len(store))] * 20)) == expected * 20
+
+
+@pytest.mark.parametrize("row", [-1, 6, 10**9])
+def test_a_row_that_is_not_there(plain_dataset: Path, row: int) -> None:
+    with pytest.raises(IndexError, match=f"row {row} of 6 images"):
+        open_dataset(plain_dataset).images("test").bytes(row)
+
+
+@pytest.mark.parametrize("options", [{"compression": "snappy"}, {"use_dictionary": True, "compression": "none"}])
+def test_a_foreign_parquet_layout_is_refused(plain_dataset: Path, tmp_path: Path, options: dict[str, Any]) -> None:
+    folder = shutil.copytree(plain_dataset, tmp_path / "d")
+    path = folder / "data/vqa-test-00000-of-00002.parquet"
+    pq.write_table(pq.read_table(path), path, **options)
+    with pytest.raises(DatasetCorruptError, match="compressed or dictionary encoded"):
+        open_dataset(folder).images("test").bytes(0)
+
+
+def test_load_gives_images_that_decode(plain_dataset: Path) -> None:
+    loaded = sarlang_hf.load(plain_dataset)
+    assert {split: len(rows) for split, rows in loaded.items()} == {"train": 12, "test": 6}
+    assert loaded["train"].features == features("vqa")
+    assert loaded["test"][0]["image"].size == (64, 48)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_vqa_flat_has_a_row_per_question_with_its_image(plain_dataset: Path, streaming: bool) -> None:
+    rows = list(sarlang_hf.load(plain_dataset, "vqa_flat", "test", streaming=streaming))
+    images = sarlang_hf.load(plain_dataset, "vqa", "test")
+    expected = [(image["image_id"], q["question"], image["image"]) for image in images for q in image["questions"]]
+    assert [(row["image_id"], row["question"]) for row in rows] == [entry[:2] for entry in expected]
+    assert all(np.array_equal(row["image"], entry[2]) for row, entry in zip(rows, expected, strict=True))
+
+
+def test_vqa_flat_is_lazy(plain_dataset: Path, hf_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+    monkeypatch.setattr(Image, "open", lambda *_a, **_k: opened.append(1))
+    rows = sarlang_hf.load(plain_dataset, "vqa_flat", "test")
+    assert len(rows) > 20
+    assert not opened
+    assert (
+        sum(path.stat().st_size for path in hf_cache.rglob("*.arrow")) < 60_000
+    )  # text alone; the images have 18,000 bytes each
+
+
+FRESH = """
+import json
+from datasets import load_dataset
+plain = load_dataset("sarlang-1m")
+questions = load_dataset("sarlang-1m", "vqa_questions", split="test")
+stream = list(load_dataset("sarlang-1m", streaming=True, split="test"))
+print(json.dumps({
+    "splits": {name: len(rows) for name, rows in plain.items()},
+    "feature": type(plain["train"].features["image"]).__name__,
+    "questions": len(questions), "columns": questions.column_names,
+    "decoded": [list(row["image"].size) for row in plain["test"]], "streamed": [row["image"].mode for row in stream],
+}), flush=True)
+import os
+os._exit(0)  # a streamed Parquet file can hang the interpreter's exit (apache/arrow#45214)
+"""
+
+
+def test_load_dataset_by_bare_name_in_a_fresh_process(plain_dataset: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-c", FRESH]
+    result = subprocess.run(command, cwd=plain_dataset.parent, env=environment, capture_output=True, check=True, timeout=120)
+    seen = json.loads(result.stdout.splitlines()[-1])
+    assert seen["splits"] == {"train": 12, "test": 6}
+    assert seen["feature"] == "Image"
+    assert seen["questions"] == open_dataset(plain_dataset).questions("test").num_rows
+    assert seen["columns"] == list(features("vqa_questions"))
+    assert seen["decoded"] == [[64, 48]] * 6
+    assert seen["streamed"] == ["L"] * 6
+
+
+@pytest.mark.parametrize("config", ["vqa", "vqa_questions"])
+def test_the_builder_script_makes_the_same_rows(plain_dataset: Path, tmp_path: Path, config: str) -> None:
+    tree = plain_dataset.parent / "SARDet_100K"
+    builder = Sarlang1M(config_name=config, sardet=str(tree), cache_dir=str(tmp_path))
+    builder.download_and_prepare()
+    for split in ("train", "test"):
+        paths = open_dataset(plain_dataset).files(config, split)
+        ours = pa.concat_tables([pq.read_table(path) for path in paths])
+        theirs = builder.as_dataset(split=split).with_format("arrow")[:]
+        assert theirs.to_pylist() == ours.to_pylist()
+
+
+def test_no_script_lies_in_the_dataset_folder(plain_dataset: Path) -> None:
+    assert not list(plain_dataset.rglob("*.py"))
+
+
+def test_dataset_comes_from_the_environment_or_the_default(plain_dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SARLANG_DATASET", str(plain_dataset))
+    assert open_dataset().path == plain_dataset
+    monkeypatch.delenv("SARLANG_DATASET")
+    monkeypatch.chdir(plain_dataset.parent)
+    assert open_dataset().path == Path("sarlang-1m")
+
+
+def _nothing(folder: Path) -> Path:
+    return folder / "nothing"
+
+
+def _empty(folder: Path) -> Path:
+    (folder / "empty").mkdir()
+    return folder / "empty"
+
+
+def _file(folder: Path) -> Path:
+    (folder / "file").write_text("")
+    return folder / "file"
+
+
+@pytest.mark.parametrize("place", [_nothing, _empty, _file])
+def test_a_dataset_variable_that_points_at_nothing(place: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SARLANG_DATASET", str(place(tmp_path)))
+    with pytest.raises(DatasetNotFoundError) as caught:
+        sarlang_hf.load()
+    assert caught.value.place == os.environ["SARLANG_DATASET"]
+    assert "SARLANG_DATASET" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("config", "split", "kind", "problem"),
+    [
+        ("cap", "test", DatasetNotFoundError, "has no test split of config 'cap'"),
+        ("cap", None, DatasetNotFoundError, "of config 'cap'"),
+        ("vqa", "validation", DatasetNotFoundError, "has no validation split"),
+        ("captions", None, UsageError, "unknown config 'captions'"),
+    ],
+)
+def test_a_config_or_split_that_is_not_there(
+    plain_dataset: Path, config: Any, split: Any, kind: type[SarlangError], problem: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        sarlang_hf.load(plain_dataset, config, split)
+    assert problem in caught.value.problem
+
+
+def test_one_image_by_its_id(plain_dataset: Path) -> None:
+    row = open_dataset(plain_dataset).image_row("sardet100k/0000013")
+    assert (row["width"], row["height"], row["file_name"]) == (64, 48, "0000013.png")
+    assert "image" not in row
+    with pytest.raises(DatasetNotFoundError, match="has no image 'sardet100k/zeppelin'"):
+        open_dataset(plain_dataset).image_row("sardet100k/zeppelin")
+
+
+def test_verify_counts_what_it_checked(plain_dataset: Path) -> None:
+    checked = sarlang_hf.verify(plain_dataset)
+    assert (checked.images, checked.files) == (18, 11)
+    assert checked.questions == sum(open_dataset(plain_dataset).questions(split).num_rows for split in ("train", "test"))
+
+
+SHARD = "data/vqa-train-00001-of-00003.parquet"
+
+
+def _flip_a_bit(folder: Path) -> None:
+    data = bytearray((folder / SHARD).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / SHARD).write_bytes(data)
+
+
+def _shorten(folder: Path) -> None:
+    (folder / SHARD).write_bytes((folder / SHARD).read_bytes()[:-1])
+
+
+def _stray(folder: Path) -> None:
+    shutil.copy(folder / SHARD, folder / "data/vqa-train-00003-of-00003.parquet")
+
+
+def _rewrite(folder: Path, name: str, change: Any) -> None:
+    """Alters a shard and its entry in the manifest alike, so that only the content can give it away."""
+    path = folder / name
+    pq.write_table(change(pq.read_table(path)), path)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    entry = next(shard for shard in manifest["shards"] if shard["file"] == name)
+    from sarlang_hf.files import sha256_of
+
+    entry.update(bytes=path.stat().st_size, sha256=sha256_of(path))
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+QUESTIONS = "data/questions-train-00000-of-00001.parquet"
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem", "place"),
+    [
+        (_flip_a_bit, "was altered", SHARD),
+        (_shorten, "bytes, the manifest says", SHARD),
+        (lambda folder: (folder / SHARD).unlink(), "file is missing", SHARD),
+        (lambda folder: (folder / "README.md").write_text("mine"), "bytes, the manifest says", "README.md"),
+        (_stray, "not in the manifest", "data/vqa-train-00003-of-00003.parquet"),
+        (lambda folder: _rewrite(folder, QUESTIONS, lambda t: t.slice(1)), "rows, the manifest says", QUESTIONS),
+        (lambda folder: _rewrite(folder, QUESTIONS, lambda t: t.drop_columns("answer")), "columns of config", QUESTIONS),
+        (lambda folder: _rewrite(folder, QUESTIONS, lambda t: t.take([1, 0, *range(2, len(t))])), "is not where", SHARD[:14]),
+        (lambda folder: _rewrite(folder, SHARD, lambda t: t.take([1, 0, *range(2, len(t))])), "out of order", SHARD),
+        (lambda folder: (folder / "manifest.json").write_text("{"), "is not a manifest", "manifest.json"),
+        (lambda folder: (folder / "manifest.json").write_text('{"format_version": "1.0"}'), "lacks a field", "manifest.json"),
+    ],
+)
+def test_verify_names_what_is_wrong(plain_dataset: Path, tmp_path: Path, damage: Any, problem: str, place: str) -> None:
+    folder = shutil.copytree(plain_dataset, tmp_path / "d")
+    damage(folder)
+    with pytest.raises(DatasetCorruptError) as caught:
+        sarlang_hf.verify(folder)
+    assert problem in caught.value.problem
+    assert place in caught.value.place
+    assert caught.value.remedy
+
+
+def test_a_missing_shard_is_reported_before_anything_is_read(plain_dataset: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(plain_dataset, tmp_path / "d")
+    (folder / SHARD).unlink()
+    with pytest.raises(DatasetCorruptError, match="shard is missing"):
+        sarlang_hf.load(folder, "vqa", "train")
+
+
+def test_another_major_format_version_is_refused(plain_dataset: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(plain_dataset, tmp_path / "d")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"format_version": "2.0"}))
+    with pytest.raises(DatasetFormatError, match=r"format version 2\.0 cannot be read") as caught:
+        open_dataset(folder)
+    assert "install" in caught.value.remedy
+
+
+def test_a_source_that_brings_captions_gives_the_cap_config(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from sarlang_hf.schema import Caption, Tile, text_ids
+
+    class Captioned(SARDet100K):
+        def tiles(self):
+            for tile in super().tiles():
+                assert isinstance(tile, Tile)
+                texts = [("A ship at sea.", "concise"), ("A ship at sea.", "complex")]
+                ids = text_ids(tile.image_id, texts)
+                captions = tuple(Caption(i, text, kind, "human") for i, (text, kind) in zip(ids, texts, strict=True))
+                yield replace(tile, captions=captions if tile.stem != "b" else ())
+
+    pictures = [Picture("a.png"), Picture("b.png"), Picture("c.png")]
+    manifest = sarlang_hf.build(tmp_path / "d", [Captioned(sardet_tree(tmp_path / "s", pictures, []))])
+    sarlang_hf.verify(tmp_path / "d")
+    loaded = sarlang_hf.load(tmp_path / "d", "cap", "train")
+    assert [row["image_id"] for row in loaded] == ["sardet100k/a", "sardet100k/c"]
+    assert len({caption["caption_id"] for row in loaded for caption in row["captions"]}) == 4
+    assert manifest.counts["captions"] == {"train": {"complex": 2, "concise": 2}}
