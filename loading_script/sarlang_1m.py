@@ -31,7 +31,7 @@ _CONFIGS: tuple[Config, ...] = ("vqa", "cap", "vqa_questions")
 
 
 @dataclass
-class Sarlang1MConfig(datasets.BuilderConfig):
+class Sarlang1MConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets is untyped
     """Where the images lie, and the options of `sarlang build` that decide the texts."""
 
     sardet: str | None = None
@@ -47,7 +47,7 @@ class Sarlang1MConfig(datasets.BuilderConfig):
         return found + ([Coco(Path(self.coco), class_map=self.class_map)] if self.coco else [])
 
 
-class Sarlang1M(datasets.GeneratorBasedBuilder):
+class Sarlang1M(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datasets is untyped
     """Builds one config of SARLANG-1M from source folders; an unusable image stops it."""
 
     VERSION = datasets.Version("1.0.0")

@@ -14,6 +14,8 @@ from sarlang_hf.errors import OutputError
 _REMEDIES = {
     errno.EACCES: "make the folder writable for this user or choose another output folder",
     errno.EPERM: "make the folder writable for this user or choose another output folder",
+    errno.EEXIST: "a file stands where a folder is needed: choose another output folder",
+    errno.ENOTDIR: "a file stands where a folder is needed: choose another output folder",
     errno.EROFS: "this file system is mounted read-only: choose another output folder",
     errno.ENOSPC: "free some disk space or choose another disk, then run the same command again",
     errno.EDQUOT: "free some of your quota or choose another disk, then run the same command again",

@@ -253,7 +253,7 @@ def test_a_decompression_bomb_is_not_decoded(tmp_path: Path, side: int) -> None:
 
 
 def test_two_spellings_of_one_image_are_duplicate_ids(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="'sardet100k/a' .* occurs twice") as caught:
+    with pytest.raises(SourceError, match=r"'sardet100k/a' .* occurs twice") as caught:
         build(tmp_path / "d", sardet_tree(tmp_path / "s", [Picture("a.png"), Picture("a.jpg")], []))
     assert "train.json: images[" in caught.value.place
 

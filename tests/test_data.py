@@ -17,12 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from sarlang_hf.loading_script.sarlang_1m import Sarlang1M
 from trees import Picture, sardet_tree
 
 import sarlang_hf
 from sarlang_hf.data import open_dataset
 from sarlang_hf.errors import DatasetCorruptError, DatasetFormatError, DatasetNotFoundError, SarlangError, UsageError
+from sarlang_hf.loading_script.sarlang_1m import Sarlang1M
 from sarlang_hf.packaging.parquet import arrow_schema, shard
 from sarlang_hf.schema import features
 from sarlang_hf.sources import SARDet100K

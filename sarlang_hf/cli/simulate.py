@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from sarlang_hf.cli.progress import progress_bars
 
 
 @click.command(
@@ -28,14 +28,11 @@ def simulate(out: Path, layout: str, train: int, val: int, size: int, seed: int)
     from sarlang_hf.imaging.simulate import write_sardet_tree
 
     del layout  # the only one
-    console = Console(stderr=True)
-    columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("simulating", total=train + val)
+    with progress_bars() as report:
         drawn = write_sardet_tree(
-            out, train=train, val=val, size=size, seed=seed, progress=lambda done: bar.update(task, completed=done)
+            out, train=train, val=val, size=size, seed=seed, progress=lambda done: report("drawing scenes", done, train + val)
         )
     if drawn:
-        click.echo(f"{out}: {train} training and {val} validation scenes of {size} x {size} pixels ({drawn} drawn now)", err=True)
+        click.echo(f"{out}: {train} training and {val} validation scenes of {size} x {size} pixels ({drawn} drawn now)")
     else:
-        click.echo(f"{out}: already complete, nothing to do", err=True)
+        click.echo(f"{out}: already complete, nothing to do")

@@ -96,9 +96,8 @@ def fit_box(bbox: tuple[float, float, float, float], category: str, width: int, 
     x, y, w, h = bbox
     if not (w > 0 and h > 0):
         return f"box {list(bbox)} has no area"
-    inside = (
-        x >= -CLIP_TOLERANCE and y >= -CLIP_TOLERANCE and x + w <= width + CLIP_TOLERANCE and y + h <= height + CLIP_TOLERANCE
-    )
+    slack = CLIP_TOLERANCE
+    inside = x >= -slack and y >= -slack and x + w <= width + slack and y + h <= height + slack
     if not inside:  # put this way round so that NaN is outside
         return f"box {list(bbox)} lies outside the {width}x{height} image"
     left, top, right, bottom = max(x, 0.0), max(y, 0.0), min(x + w, float(width)), min(y + h, float(height))

@@ -75,7 +75,7 @@ class Coco:
                 place=f"{annotations}: categories",
                 remedy=f"map them with --class-map, e.g. --class-map {(unmapped or ['vessel'])[0]}=ship, or drop with 'name='",
             )
-        return {number: known[name] or None for number, name in names.items()}
+        return {number: known[name].lower() or None for number, name in names.items()}
 
 
 def _annotation_files(root: Path) -> dict[Path, Split | None]:

@@ -1,0 +1,5 @@
+"""Scores: answers judged by rules, error bars that know about images, scorecards."""
+
+from sarlang_hf.scoring.offline import score_predictions
+
+__all__ = ["score_predictions"]

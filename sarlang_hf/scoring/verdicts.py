@@ -1,0 +1,137 @@
+"""Answers, the verdicts on them, and the file that keeps both.
+
+`sarlang_verdicts.parquet`, one row per question of each task of a run:
+
+    task  protocol  question_id  image_id  source  scene  type  application  template  question  gold
+    prediction (null: missing)  rule  verdict (null: undecided or missing)  judge ('' unless a judge decided)  cost_usd
+
+A verdict names the rule that made it, so that any number in a scorecard can be traced to single answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sarlang_hf.errors import UsageError
+from sarlang_hf.files import replacing
+from sarlang_hf.schema import QuestionType
+from sarlang_hf.scoring.answers import Protocol, decide
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+VERDICTS_FILE = "sarlang_verdicts.parquet"
+_ANSWER_COLUMNS = ("question_id", "image_id", "source", "scene", "question", "gold", "type", "application", "template")
+_TEXT_COLUMNS = (*_ANSWER_COLUMNS, "prediction", "rule", "task", "protocol", "judge")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One question of the dataset with a model's prediction; None if the model gave none."""
+
+    question_id: str
+    image_id: str
+    source: str
+    scene: str
+    question: str
+    gold: str
+    type: QuestionType
+    application: str
+    template: str
+    prediction: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided about an answer, by which rule, and at what cost.
+
+    `verdict` is True (right), False (wrong) or None (undecided, or missing where `rule` says so). `judge` is the model that
+    decided, empty for rules.
+    """
+
+    answer: Answer
+    rule: str
+    verdict: bool | None
+    task: str = "sarlang_vqa"
+    protocol: Protocol = "strict"
+    judge: str = ""
+    cost_usd: float = 0.0
+
+
+def judge_answers(answers: Iterable[Answer], *, protocol: Protocol = "strict", task: str = "sarlang_vqa") -> list[Verdict]:
+    """Applies the rules of a protocol to answers, in their order.
+
+    Raises:
+        UsageError: an unknown protocol.
+    """
+    verdicts = []
+    for answer in answers:
+        decision = decide(answer.question, answer.gold, answer.prediction, type=answer.type, protocol=protocol)
+        verdicts.append(Verdict(answer, rule=decision.rule, verdict=decision.verdict, task=task, protocol=protocol))
+    return verdicts
+
+
+def write_verdicts(path: Path, verdicts: Sequence[Verdict]) -> None:
+    """Writes verdicts; rows of other tasks that the file already holds stay, rows of the same tasks are replaced.
+
+    Raises:
+        OutputError: the folder cannot be written.
+        UsageError: the file exists but is no verdicts file.
+    """
+    import pyarrow.parquet as pq
+
+    tasks = {verdict.task for verdict in verdicts}
+    kept = [verdict for verdict in read_verdicts(path) if verdict.task not in tasks] if path.exists() else []
+    table = _table([*kept, *verdicts])
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_verdicts(path: Path) -> list[Verdict]:
+    """Reads a verdicts file.
+
+    Raises:
+        UsageError: there is no such file, or it is not a verdicts file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        rows = pq.read_table(path, columns=[field.name for field in _schema()]).cast(_schema()).to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        remedy = f"name a {VERDICTS_FILE} that a scoring run wrote"
+        raise UsageError(f"is not a verdicts file ({error})", place=path, remedy=remedy) from error
+    return [_verdict(row) for row in rows]
+
+
+def _verdict(row: dict[str, object]) -> Verdict:
+    answer = {name: row.pop(name) for name in (*_ANSWER_COLUMNS, "prediction")}
+    return Verdict(answer=Answer(**answer), **row)  # type: ignore[arg-type]  # the schema fixed the types
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    columns = [(name, pa.string()) for name in _TEXT_COLUMNS]
+    return pa.schema([*columns, ("verdict", pa.bool_()), ("cost_usd", pa.float64())])
+
+
+def _table(verdicts: Sequence[Verdict]) -> pa.Table:
+    import pyarrow as pa
+
+    columns: dict[str, list[object]] = {
+        name: [_storable(getattr(verdict.answer, name)) for verdict in verdicts] for name in (*_ANSWER_COLUMNS, "prediction")
+    }
+    for name in ("rule", "task", "protocol", "judge", "verdict", "cost_usd"):
+        columns[name] = [getattr(verdict, name) for verdict in verdicts]
+    return pa.table(columns, schema=_schema())
+
+
+def _storable(text: str | None) -> str | None:
+    """Replaces lone surrogates, which models can produce through JSON escapes and UTF-8 cannot hold."""
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
