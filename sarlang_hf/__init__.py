@@ -1,7 +1,20 @@
 """SARLANG-1M for Hugging Face: the dataset, the benchmark, and honest scores for models that look at radar images."""
 
-from sarlang_hf.data import load
-from sarlang_hf.packaging.engine import build
-from sarlang_hf.packaging.verify import verify
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sarlang_hf.data import load
+    from sarlang_hf.packaging.engine import build
+    from sarlang_hf.packaging.verify import verify
 
 __all__ = ["build", "load", "verify"]
+
+_HOMES = {"build": "sarlang_hf.packaging.engine", "load": "sarlang_hf.data", "verify": "sarlang_hf.packaging.verify"}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on first use: every lmms-eval start imports this package, also those that have nothing to do with us.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -111,7 +111,7 @@ class ImageStore:
     """
 
     def __init__(self, files: tuple[Path, ...]) -> None:
-        self._files = files
+        self._files = tuple(path.absolute() for path in files)  # model code may change the working folder
         self._starts: list[int] = [0, *accumulate(pq.read_metadata(path).num_rows for path in files)]
         self._offsets: dict[int, NDArray[np.int64]] = {}
         self._descriptors: dict[int, int] = {}

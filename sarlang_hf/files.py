@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,7 +43,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the folder is read-only, the disk full, or the file size limited.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")  # pids repeat across containers
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -1,0 +1,285 @@
+"""The benchmark inside lmms-eval, through its own console script and its own model wrappers.
+
+Every start of lmms-eval costs seconds, so one start serves several assertions, and the runs that do not need the console
+script share one process (`lmms_eval_runs.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from sarlang_hf.data import open_dataset
+from sarlang_hf.schema import features
+from sarlang_hf.scoring.scorecard import read_scorecards
+from sarlang_hf.scoring.verdicts import read_verdicts
+
+pytest.importorskip("lmms_eval", reason="the eval extra is not installed")
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ("pyproject.toml", "README.md", "LICENSE", "sarlang_hf", "harness", "loading_script", "tasks")
+
+
+def _environment(folder, **more):
+    """The caller's environment without our variables and without a network, caches under `folder`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SARLANG_", "HF_", "PYTHONPATH"))}
+    own = {"SARLANG_CACHE": folder / "cache", "HF_HOME": folder / "hf", "HF_HUB_OFFLINE": 1, "OMP_NUM_THREADS": 1}
+    return {**kept, **{name: str(value) for name, value in {**own, **more}.items()}}
+
+
+def _lmms_eval(python, folder, *argv, **env):
+    script = Path(sysconfig.get_path("scripts")) / "lmms-eval"
+    command = [str(python), str(script), *map(str, argv)]
+    return subprocess.run(command, cwd=folder, env=_environment(folder, **env), capture_output=True, text=True, check=False)
+
+
+def _pip(*argv):
+    quiet = ("--quiet", "--disable-pip-version-check")
+    subprocess.run([sys.executable, "-m", "pip", *quiet, *map(str, argv)], check=True, capture_output=True, text=True)
+
+
+# --- installs --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A copy of the project, so that building leaves nothing in the real one."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in SOURCES:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def _child(folder, *install):
+    """A fresh environment with our package installed and this one's packages behind it."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    (site,) = folder.glob("lib/python*/site-packages")
+    (site / "parent.pth").write_text("\n".join(sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})))
+    _pip("--python", python, "install", "--no-deps", "--no-build-isolation", "--no-index", *install)
+    return python
+
+
+def _where(python, folder):
+    """Folders of the package and of its mapped subpackage, as the environment resolves them."""
+    code = "import sarlang_hf, sarlang_hf.tasks as t; print(sarlang_hf.__file__); print(t.__file__)"
+    found = subprocess.check_output([str(python), "-c", code], cwd=folder, env=_environment(folder), text=True)
+    return [Path(line).parent for line in found.split()]
+
+
+def test_after_a_wheel_install_the_group_runs_and_copies_neither_training_part_nor_images(checkout, demo_dataset, tmp_path):
+    _pip("wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", tmp_path / "dist", checkout)
+    python = _child(tmp_path / "env", *(tmp_path / "dist").glob("*.whl"))
+    (site,) = (tmp_path / "env").glob("lib/python*/site-packages")
+    assert _where(python, tmp_path) == [site / "sarlang_hf", site / "sarlang_hf" / "tasks"]
+
+    asked = ("--model", "sarlang_gold", "--model_args", "touch_images=True", "--tasks", "sarlang")
+    run = _lmms_eval(python, tmp_path, *asked, "--output_path", "out", "--log_samples", SARLANG_DATASET=demo_dataset)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+    (results,) = (tmp_path / "out").glob("*_results.json")
+    scores = json.loads(results.read_text())["results"]["sarlang_vqa"]
+    names = ("acc_strict", "acc_strict_low", "acc_strict_high", "acc_strict_n_unjudged")
+    assert [scores[f"{name},none"] for name in names] == [1.0, 1.0, 1.0, 0], run.stdout
+
+    folder = results.with_name(results.name.replace("_results.json", "_sarlang"))
+    questions = open_dataset(demo_dataset).questions("test")
+    card = read_scorecards(folder / "sarlang_scorecard.json")["sarlang_vqa"]
+    assert (card.overall.n, card.overall.value) == (questions.num_rows, 1.0)
+    assert card.signature.endswith(f"|n={questions.num_rows}/{questions.num_rows}")
+    verdicts = read_verdicts(folder / "sarlang_verdicts.parquet")
+    assert [verdict.answer.question_id for verdict in verdicts] == questions["question_id"].to_pylist()
+
+    copied = list((tmp_path / "hf").rglob("*.arrow"))
+    (table,) = [pa.ipc.open_stream(path).read_all() for path in copied]
+    assert table["question_id"].to_pylist() == questions["question_id"].to_pylist()
+    assert table.column_names == list(features("vqa_questions"))
+
+
+def test_after_an_editable_install_the_prior_answers_both_tasks_from_the_training_part(checkout, demo_dataset, tmp_path):
+    python = _child(tmp_path / "env", "-e", checkout)
+    assert _where(python, tmp_path) == [checkout / "sarlang_hf", checkout / "tasks"]
+
+    asked = ("--model", "sarlang_prior", "--tasks", "sarlang_vqa,sarlang_vqa_lite")
+    run = _lmms_eval(python, tmp_path, *asked, "--output_path", "out", SARLANG_DATASET=demo_dataset)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+    (folder,) = (tmp_path / "out").glob("*_sarlang")
+    cards = read_scorecards(folder / "sarlang_scorecard.json")
+    assert set(cards) == {"sarlang_vqa", "sarlang_vqa_lite"}
+    assert cards["sarlang_vqa"].overall == cards["sarlang_vqa_lite"].overall  # a small test part is taken whole
+
+    answers = defaultdict(Counter)
+    for row in open_dataset(demo_dataset).questions("train").to_pylist():
+        answers[row["template"]][row["answer"]] += 1
+    verdicts = [verdict for verdict in read_verdicts(folder / "sarlang_verdicts.parquet") if verdict.task == "sarlang_vqa"]
+    known = [verdict.answer for verdict in verdicts if verdict.answer.template in answers]
+    assert len(known) > len(verdicts) / 2
+    for answer in known:
+        counts = answers[answer.template]
+        assert answer.prediction == min(gold for gold in counts if counts[gold] == max(counts.values()))
+    (results,) = (tmp_path / "out").glob("*_results.json")
+    score = json.loads(results.read_text())["results"]["sarlang_vqa"]["acc_strict_low,none"]
+    assert score == pytest.approx(sum(verdict.verdict is True for verdict in verdicts) / len(verdicts))
+
+
+# --- faults ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_missing_dataset_ends_the_console_script_with_2_and_no_retry(tmp_path):
+    run = _lmms_eval(sys.executable, tmp_path, "--model", "sarlang_gold", "--tasks", "sarlang", SARLANG_DATASET="nowhere")
+    assert run.returncode == 2
+    assert run.stderr.count("error: nowhere") == 1
+    assert "sarlang build" in run.stderr
+    assert "Traceback" not in run.stderr + run.stdout
+
+
+# --- everything that needs no console script, in one process -----------------------------------------------------------------
+
+TOY = """
+task: toy
+dataset_path: json
+dataset_kwargs:
+  data_files:
+    test: rows.jsonl
+test_split: test
+output_type: generate_until
+doc_to_text: question
+doc_to_target: answer
+generation_kwargs: {until: []}
+metric_list: [{metric: exact_match, aggregation: mean, higher_is_better: true}]
+"""
+TINY = "pretrained=tiny,device=cpu,device_map=cpu,min_pixels=3136,max_pixels=12544"
+
+
+def _without(dataset, folder, **lost):
+    """The environment naming a copy of the dataset that lacks the shards of one config or split."""
+    shutil.copytree(dataset, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["shards"] = [shard for shard in manifest["shards"] if not lost.items() <= shard.items()]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return {"SARLANG_DATASET": str(folder)}
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory, demo_dataset):
+    """What each run ended with, and the folder they ran in."""
+    folder = tmp_path_factory.mktemp("runs")
+    (folder / "toy").mkdir()
+    (folder / "toy" / "toy.yaml").write_text(TOY)
+    (folder / "toy" / "rows.jsonl").write_text('{"question": "q", "answer": "A"}\n')
+    here, nowhere = {"SARLANG_DATASET": str(demo_dataset)}, {"SARLANG_DATASET": "nowhere"}
+    no_train = _without(demo_dataset, folder / "no-train", split="train")
+    no_images = _without(demo_dataset, folder / "no-images", config="vqa")
+    written = _written_tasks(folder, demo_dataset)
+    sarlang = ["--tasks", "sarlang_vqa"]
+    tiny = ["--model", "qwen2_5_vl", "--model_args", TINY, "--batch_size", "4", "--limit", "8", "--log_samples"]
+    runs = {
+        "tiny": ([*tiny, *sarlang, "--output_path", "out"], here),
+        "toy": (["--model", "dummy", "--tasks", "toy", "--include_path", "toy"], nowhere),
+        "list": (["--tasks", "list"], nowhere),
+        "include_path": (["--model", "sarlang_gold", *sarlang, "--include_path", written], here),
+        "protocol": (["--model", "dummy", *sarlang], {**here, "SARLANG_PROTOCOL": "paper"}),
+        "prior": (["--model", "sarlang_prior", *sarlang], no_train),
+        "blind": (["--model", "sarlang_prior", *sarlang, "--limit", "2"], no_images),
+        "sighted": (["--model", "sarlang_gold", "--model_args", "touch_images=True", *sarlang, "--limit", "2"], no_images),
+        "output": (["--model", "dummy", *sarlang, "--output_path", "toy/toy.yaml"], here),
+        "failed": (["--model", "dummy", "--model_args", "response=[LMMS_EVAL_REQUEST_FAILED after 5] x", *sarlang], here),
+    }
+    listed = [{"name": name, "argv": argv, "env": env} for name, (argv, env) in runs.items()]
+    (folder / "runs.json").write_text(json.dumps(listed))
+    command = [sys.executable, Path(__file__).with_name("lmms_eval_runs.py"), "runs.json", "outcomes.json"]
+    subprocess.run(command, cwd=folder, env=_environment(folder), check=True)
+    return json.loads((folder / "outcomes.json").read_text()), folder
+
+
+def _written_tasks(folder, dataset):
+    command = [sys.executable, "-m", "sarlang_hf.tasks"]
+    env = _environment(folder, SARLANG_DATASET=dataset)
+    return subprocess.check_output(command, env=env, text=True).strip()
+
+
+def _values(end):
+    """Metric and value of each row of the table that lmms-eval prints."""
+    rows = [line.split("|") for line in end["out"].splitlines() if line.startswith("|") and line.count("|") > 8]
+    return {cells[4].strip(): cells[6].strip() for cells in rows}
+
+
+def test_the_tiny_model_is_the_same_every_time(outcomes):
+    _, folder = outcomes
+    weights = [(folder / name / "model.safetensors").read_bytes() for name in ("tiny", "tiny_again")]
+    assert weights[0] == weights[1]
+
+
+def test_the_stock_qwen_wrapper_answers_on_a_cpu(outcomes, demo_dataset):
+    ends, folder = outcomes
+    assert ends["tiny"]["code"] == 0
+    (scorecard,) = (folder / "out").glob("*tiny/*_sarlang/sarlang_scorecard.json")
+    card = read_scorecards(scorecard)["sarlang_vqa"]
+    total = open_dataset(demo_dataset).questions("test").num_rows
+    assert card.overall.n == 8, ends["tiny"]["out"]
+    assert card.signature.endswith(f"|n=8/{total}")
+    (samples,) = (folder / "out").glob("*tiny/*_samples_sarlang_vqa.jsonl")
+    prompts = [json.loads(line)["input"] for line in samples.read_text().splitlines()]
+    asked = open_dataset(demo_dataset).questions("test")["question"].to_pylist()[:8]
+    assert prompts == [f"Question: {question}. Answer the question concisely." for question in asked]
+
+
+def test_other_tasks_run_while_our_dataset_points_at_nothing(outcomes):
+    ends, _ = outcomes
+    assert "exact_match" in ends["toy"]["out"]
+    assert ends["toy"]["code"] == 0
+
+
+def test_our_tasks_are_listed_without_a_dataset(outcomes):
+    ends, _ = outcomes
+    assert {"- sarlang", "- sarlang_vqa", "- sarlang_vqa_lite"} <= {line.strip() for line in ends["list"]["out"].splitlines()}
+
+
+def test_the_include_path_we_print_holds_working_tasks(outcomes):
+    ends, _ = outcomes
+    assert _values(ends["include_path"])["acc_strict"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("run", "named", "remedy"),
+    [
+        ("protocol", "SARLANG_PROTOCOL", "'strict'"),
+        ("prior", "train split", "build what is missing"),
+        ("sighted", "config 'vqa'", "build what is missing"),
+        ("output", "toy.yaml", "--output_path"),
+    ],
+)
+def test_a_fault_of_the_user_ends_with_2_naming_it_and_the_remedy(outcomes, run, named, remedy):
+    ends, _ = outcomes
+    assert ends[run]["code"] == 2
+    message = ends[run]["err"][ends[run]["err"].index("error: ") :]
+    assert named in message
+    assert remedy in message
+    assert "Traceback" not in ends[run]["err"]
+
+
+def test_the_prior_looks_at_no_image(outcomes):
+    ends, _ = outcomes
+    assert ends["blind"]["code"] == 0
+    assert "acc_strict" in _values(ends["blind"])
+
+
+def test_failed_requests_are_unjudged_not_wrong(outcomes, demo_dataset):
+    ends, _ = outcomes
+    values = _values(ends["failed"])
+    assert values["acc_strict"] == "NaN"
+    assert [float(values[f"acc_strict_{name}"]) for name in ("low", "high")] == [0.0, 1.0]
+    assert float(values["acc_strict_n_unjudged"]) == open_dataset(demo_dataset).questions("test").num_rows

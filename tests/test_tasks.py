@@ -1,0 +1,475 @@
+"""The benchmark without lmms-eval: prompts, YAML, the lite choice, metrics, the plugin and the prior."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import math
+import subprocess
+import sys
+from collections import Counter
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import sarlang_hf.tasks.vqa as vqa
+from sarlang_hf import lmms_plugin
+from sarlang_hf.data import open_dataset
+from sarlang_hf.errors import UsageError
+from sarlang_hf.harness.prior import learn_majority
+from sarlang_hf.scoring.scorecard import read_scorecards
+from sarlang_hf.scoring.verdicts import read_verdicts
+from sarlang_hf.tasks import lite, outputs, prompts, templates
+from sarlang_hf.tasks.settings import cache_folder, ends_with_user_error, judge, protocol
+
+GOLDEN = Path(__file__).with_name("golden") / "prompts.json"
+METRICS = ["acc_strict", "acc_strict_low", "acc_strict_high", "acc_strict_n_unjudged"]
+
+
+class _Yaml(yaml.SafeLoader):
+    """Reads `!function a.b` as the text it is."""
+
+
+_Yaml.add_constructor("!function", lambda loader, node: loader.construct_scalar(node))
+
+
+@pytest.fixture
+def dataset(demo_dataset, tmp_path, monkeypatch):
+    for variable in ("SARLANG_PROTOCOL", "SARLANG_JUDGE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("SARLANG_DATASET", str(demo_dataset))
+    monkeypatch.setenv("SARLANG_CACHE", str(tmp_path / "cache"))
+    return open_dataset(demo_dataset)
+
+
+# --- prompts ---------------------------------------------------------------------------------------------------------------
+
+
+def test_the_prompt_is_the_papers_to_the_character():
+    golden = json.loads(GOLDEN.read_text())["sarlang_vqa"]
+    assert golden["version"] == prompts.VQA_VERSION
+    assert golden["prompt"] == prompts.vqa_prompt("How many ships are there in the image?")
+
+
+def test_braces_and_line_breaks_of_a_question_pass_unchanged():
+    assert prompts.vqa_prompt("{a}\n{question}?") == "Question: {a}\n{question}?. Answer the question concisely."
+
+
+# --- environment -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("variable", "setting"), [("SARLANG_PROTOCOL", protocol), ("SARLANG_JUDGE", judge)])
+def test_a_setting_that_does_not_exist_names_the_variable_and_what_does(monkeypatch, variable, setting):
+    monkeypatch.setenv(variable, "gpt-9")
+    with pytest.raises(UsageError, match=rf"{variable}.*'gpt-9'(.|\n)*'(strict|off)'"):
+        setting()
+
+
+def test_an_empty_variable_is_an_unset_one(monkeypatch):
+    for variable in ("SARLANG_PROTOCOL", "SARLANG_JUDGE", "SARLANG_CACHE"):
+        monkeypatch.setenv(variable, "")
+    assert (protocol(), judge(), cache_folder()) == ("strict", "off", Path.home() / ".cache" / "sarlang-hf")
+
+
+def test_a_user_error_ends_the_process_with_2_past_any_except_exception(capsys):
+    with pytest.raises(SystemExit) as ended, ends_with_user_error():
+        raise UsageError("is odd", place="here", remedy="mend it")
+    assert ended.value.code == 2
+    assert not isinstance(ended.value, Exception)
+    assert capsys.readouterr().err == "error: here: is odd\n  -> mend it\n"
+
+
+# --- YAML ------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_yaml_names_the_test_questions_alone(dataset):
+    folder = templates.write_tasks()
+    assert sorted(path.name for path in folder.iterdir()) == ["sarlang.yaml", "sarlang_vqa.yaml", "sarlang_vqa_lite.yaml"]
+    for task in ("sarlang_vqa", "sarlang_vqa_lite"):
+        config = yaml.load((folder / f"{task}.yaml").read_text(), _Yaml)
+        files = config["dataset_kwargs"]["data_files"]
+        assert set(files) == {"test"}
+        assert files["test"] == [str(path) for path in sorted(dataset.path.glob("data/questions-test-*.parquet"))]
+        assert config["task"] == task
+
+
+def test_a_path_with_quotes_and_unicode_survives_the_yaml(tmp_path):
+    shard = tmp_path / 'it\'s "Süd": #1' / "questions-test-00000-of-00001.parquet"
+    config = yaml.load(templates.filled([shard])["sarlang_vqa.yaml"], _Yaml)
+    assert config["dataset_kwargs"]["data_files"]["test"] == [str(shard)]
+
+
+def test_a_torn_file_in_the_cache_is_mended_and_another_dataset_gets_another_folder(tmp_path):
+    files = {"a.yaml": "task: a\n"}
+    folder = templates.write_files(files, tmp_path)
+    (folder / "a.yaml").write_text("ta")
+    assert templates.write_files(files, tmp_path) == folder
+    assert (folder / "a.yaml").read_text() == "task: a\n"
+    assert templates.write_files({"a.yaml": "task: b\n"}, tmp_path) != folder
+
+
+@pytest.mark.usefixtures("dataset")
+def test_processes_that_write_the_yaml_at_once_agree():
+    command = [sys.executable, "-m", "sarlang_hf.tasks"]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    folders = {process.communicate()[0].strip() for process in running}
+    assert [process.returncode for process in running] == [0, 0, 0]
+    assert folders == {str(templates.write_tasks())}
+    assert all("$" not in path.read_text() for path in Path(folders.pop()).iterdir())
+
+
+_TASKS = ("sarlang_vqa", "sarlang_vqa_lite")
+
+
+def test_the_yaml_of_both_tasks_differs_in_name_choice_and_task_only():
+    whole, small = (yaml.load((templates.TEMPLATES / f"{name}.yaml").read_text(), _Yaml) for name in _TASKS)
+    assert {key for key in whole if whole[key] != small[key]} == {"task", "process_docs", "process_results"}
+    assert whole["metadata"]["version"] == float(prompts.VQA_VERSION)
+    assert [metric["metric"] for metric in whole["metric_list"]] == METRICS
+
+
+@pytest.mark.parametrize("task", _TASKS)
+def test_every_function_the_yaml_names_exists(task):
+    text = (templates.TEMPLATES / f"{task}.yaml").read_text()
+    names = [line.split("!function ")[1].split() for line in text.splitlines() if "!function" in line]
+    assert len(names) == 8
+    for (path,) in names:
+        module, _, function = path.rpartition(".")
+        assert callable(getattr(importlib.import_module(module), function))
+
+
+# --- lite ------------------------------------------------------------------------------------------------------------------
+
+
+def _table(rows):
+    columns = ("question_id", "image_id", "type", "source")
+    return pa.table({name: pa.array([row[i] for row in rows], pa.string()) for i, name in enumerate(columns)})
+
+
+def _world(rng, images):
+    """Images of two sources with 1 to 9 questions of uneven types."""
+    rows = []
+    for image in range(images):
+        source = "coco" if rng.random() < 0.2 else "sardet100k"
+        rows += [
+            (f"q{image}-{k}", f"{source}/{image}", str(rng.choice(["a", "b", "c"], p=[0.6, 0.3, 0.1])), source)
+            for k in range(rng.integers(1, 10))
+        ]
+    return rows
+
+
+def _by_hash(image_ids):
+    return sorted(image_ids, key=lambda image: hashlib.blake2b(image.encode(), digest_size=8).digest())
+
+
+def test_a_small_test_part_is_taken_whole():
+    chosen = lite.select(_table(_world(np.random.default_rng(0), 20)), size=2000)
+    assert chosen.rows.tolist() == list(range(len(chosen.rows)))
+
+
+def test_one_question_an_image_and_one_stratum_takes_the_first_images_by_hash():
+    ids = [f"sardet100k/{n}" for n in range(50)]
+    chosen = lite.select(_table([(f"q{i}", image, "a", "sardet100k") for i, image in enumerate(ids)]), size=7)
+    assert {ids[row] for row in chosen.rows} == set(_by_hash(ids)[:7])
+
+
+def test_quotas_go_to_the_largest_remainders():
+    # 11 questions, 5 wanted: a 6 -> 2.73, b 3 -> 1.36, c 2 -> 0.91; the floors 2, 1, 0 leave two, for c and then a.
+    rows = [(f"q{i}", f"sardet100k/{i}", kind, "sardet100k") for i, kind in enumerate("aaaaaabbbcc")]
+    chosen = lite.select(_table(rows), size=5)
+    assert Counter(rows[row][2] for row in chosen.rows) == {"a": 3, "b": 1, "c": 1}
+
+
+def _lite_oracle(rows, size):
+    """The rule of the docstring, word for word, on plain counters."""
+    totals = Counter(row[2:] for row in rows)
+    shares = {key: Fraction(size * count, len(rows)) for key, count in totals.items()}
+    missing = {key: int(share) for key, share in shares.items()}
+    spare = size - sum(missing.values())
+    for key in sorted(shares, key=lambda key: (int(shares[key]) - shares[key], key))[:spare]:
+        missing[key] += 1
+    picked = set()
+    for image in _by_hash({row[1] for row in rows}):
+        mine = Counter(row[2:] for row in rows if row[1] == image)
+        if sum(abs(missing[key] - mine[key]) for key in missing) < sum(map(abs, missing.values())):
+            missing = {key: missing[key] - mine[key] for key in missing}
+            picked |= {row[0] for row in rows if row[1] == image}
+    return picked
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_lite_follows_its_rule_with_whole_images_and_no_regard_for_row_order(seed):
+    rng = np.random.default_rng(seed)
+    rows = _world(rng, 60)
+    chosen = lite.select(_table(rows), size=100)
+    picked = {rows[row][0] for row in chosen.rows}
+    assert picked == _lite_oracle(rows, 100)
+    images = {rows[row][1] for row in chosen.rows}
+    assert picked == {question for question, image, *_ in rows if image in images}
+    assert (np.diff(chosen.rows) > 0).all()
+
+    order = rng.permutation(len(rows))
+    shuffled = [rows[i] for i in order]
+    again = lite.select(_table(shuffled), size=100)
+    assert {shuffled[row][0] for row in again.rows} == picked
+    assert again.digest == chosen.digest
+
+
+def test_lite_keeps_the_proportions_of_a_large_test_part():
+    rows = _world(np.random.default_rng(0), 3000)
+    chosen = lite.select(_table(rows), size=2000)
+    total, part = Counter(row[2:] for row in rows), Counter(rows[row][2:] for row in chosen.rows)
+    assert len(total) == 6
+    assert all(abs(part[key] - 2000 * total[key] / len(rows)) <= 20 for key in total)  # 1% of the lite part
+
+
+def test_the_digest_names_the_chosen_questions():
+    rows = [("q1", "s/1", "a", "s"), ("q2", "s/2", "a", "s")]
+    digests = {lite.select(_table(rows)).digest, lite.select(_table(rows[:1])).digest, lite.select(_table(rows[::-1])).digest}
+    assert len(digests) == 2
+
+
+# --- documents and answers -------------------------------------------------------------------------------------------------
+
+
+def _docs(dataset):
+    return dataset.questions("test").to_pylist()
+
+
+def test_a_question_gets_the_image_of_its_id_in_rgb(dataset):
+    stored = pa.concat_tables(pq.read_table(path) for path in sorted(dataset.path.glob("data/vqa-test-*.parquet"))).to_pylist()
+    images = {row["image_id"]: row["image"]["bytes"] for row in stored}
+    for doc in _docs(dataset)[::7]:
+        (image,) = vqa.doc_to_visual(doc)
+        expected = Image.open(pa.BufferReader(images[doc["image_id"]])).convert("RGB")
+        assert image.mode == "RGB"
+        np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
+
+
+@pytest.mark.usefixtures("dataset")
+def test_questions_of_another_dataset_are_refused(capsys):
+    with pytest.raises(SystemExit) as ended:
+        vqa.docs({"question_id": ["0123456789abcdef"]})
+    assert ended.value.code == 2
+    assert "SARLANG_DATASET" in capsys.readouterr().err
+
+
+@given(st.lists(st.text() | st.none(), max_size=2))
+def test_any_answer_of_a_model_becomes_one_item_a_metric(results):
+    doc = dict.fromkeys((*vqa._COPIED, "answer", "image_row"), "x")
+    items = vqa.process_results(doc, results)
+    assert list(items) == METRICS
+    assert items["acc_strict"]["prediction"] == (results[0] if results else None)
+    assert all(item["image_id"] == "x" and item["score"] == 0.0 for item in items.values())
+
+
+def _answered(docs, answer, task="sarlang_vqa"):
+    """The items lmms-eval would hand to each metric's aggregation."""
+    process = vqa.process_results if task == "sarlang_vqa" else vqa.process_results_lite
+    rows = [process(doc, [answer(number, doc)]) for number, doc in enumerate(docs)]
+    return {metric: [row[metric] for row in rows] for metric in METRICS}
+
+
+def _aggregate(items, args=None):
+    return [vqa.acc_strict(items["acc_strict"], args=args), *(getattr(vqa, name)(items[name]) for name in METRICS[1:])]
+
+
+def test_the_gold_answers_score_one_with_nothing_unjudged(dataset):
+    items = _answered(_docs(dataset), lambda _, doc: doc["answer"])
+    assert _aggregate(items) == [1.0, 1.0, 1.0, 0]
+    assert {item["score"] for item in items["acc_strict"]} == {1.0}
+
+
+def test_two_right_one_wrong_one_failed_leave_no_value_but_a_range(dataset):
+    docs = [doc for doc in _docs(dataset) if doc["answer"] in ("yes", "no")][:4]
+    assert len(docs) == 4
+    wrong = {"yes": "No.", "no": "Yes."}[docs[2]["answer"]]
+    answers = [docs[0]["answer"], docs[1]["answer"].upper(), wrong, "[LMMS_EVAL_REQUEST_FAILED after 5 retries] timeout"]
+    items = _answered(docs, lambda number, _: answers[number])
+    value, low, high, unjudged = _aggregate(items)
+    assert math.isnan(value)
+    assert (low, high, unjudged) == (0.5, 0.75, 1)
+    assert [item["score"] for item in items["acc_strict_low"]] == [1.0, 1.0, 0.0, 0.0]
+    assert [item["score"] for item in items["acc_strict_high"]] == [1.0, 1.0, 0.0, 1.0]
+    assert not any("score" in item for item in items["acc_strict"] + items["acc_strict_n_unjudged"])
+
+
+def simple_evaluate(evaluation_tracker, datetime_str, work):
+    """Stands where lmms-eval's function of this name stands on the call stack."""
+    result = work()
+    return result, evaluation_tracker, datetime_str
+
+
+def _run(output, work):
+    tracker = SimpleNamespace(output_path=output, general_config_tracker=SimpleNamespace(model_name_sanitized="org__model"))
+    return simple_evaluate(tracker, "2026-01-02T03:04:05", work)[0]
+
+
+def test_the_tasks_of_a_run_share_one_folder_named_like_lmms_evals_files(dataset, tmp_path):
+    docs = _docs(dataset)
+
+    def work():
+        for task, asked in (("sarlang_vqa", docs[:5]), ("sarlang_vqa_lite", docs)):
+            _aggregate(_answered(asked, lambda _, doc: doc["answer"], task))
+
+    _run(str(tmp_path), work)
+    (folder,) = (tmp_path / "org__model").iterdir()
+    assert folder.name == "2026-01-02T03-04-05_sarlang"
+    cards = read_scorecards(folder / "sarlang_scorecard.json")
+    assert set(cards) == set(_TASKS)
+    assert cards["sarlang_vqa"].signature.endswith(f"|n=5/{len(docs)}")
+    digest = lite.select(dataset.questions("test")).digest
+    assert f"|lite={digest}|n={len(docs)}/{len(docs)}" in cards["sarlang_vqa_lite"].signature
+    assert cards["sarlang_vqa"].dataset.sha256 == dataset.sha256
+    verdicts = Counter(verdict.task for verdict in read_verdicts(folder / "sarlang_verdicts.parquet"))
+    assert verdicts == {"sarlang_vqa": 5, "sarlang_vqa_lite": len(docs)}
+
+
+def test_a_run_without_output_path_writes_nothing(dataset, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    items = _answered(_docs(dataset)[:3], lambda _, doc: doc["answer"])
+    assert _run(None, lambda: _aggregate(items))[0] == 1.0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_folder_that_cannot_be_written_stops_a_run_before_it_starts_but_costs_no_answers_later(
+    dataset, tmp_path, caplog
+):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SystemExit) as ended, ends_with_user_error():
+        _run(str(tmp_path / "file" / "out"), outputs.require_writable_output)
+    assert ended.value.code == 2
+    items = _answered(_docs(dataset)[:3], lambda _, doc: doc["answer"])
+    assert _run(str(tmp_path / "file" / "out"), lambda: _aggregate(items))[0] == 1.0
+    assert "no scorecard written" in caplog.text
+
+
+def test_output_asked_for_outside_a_known_run_is_not_dropped_in_silence(dataset, tmp_path, caplog):
+    items = _answered(_docs(dataset)[:3], lambda _, doc: doc["answer"])
+    _aggregate(items, args=SimpleNamespace(output_path=str(tmp_path / "out")))
+    assert str(tmp_path / "out") in caplog.text
+
+
+# --- the plugin ------------------------------------------------------------------------------------------------------------
+
+
+class _TaskManager:
+    """The two methods of lmms-eval's `TaskManager` that the plugin wraps."""
+
+    def initialize_tasks(self, include_path=None, include_defaults=True):
+        return {"include_path": include_path, "include_defaults": include_defaults}
+
+    def _get_config(self, name):
+        return {"task": name}
+
+    def _get_yaml_path(self, name):
+        return {"a_tag": -1, "sarlang_vqa": str(templates.TEMPLATES / "sarlang_vqa.yaml")}.get(name, f"/elsewhere/{name}.yaml")
+
+
+@pytest.fixture
+def manager():
+    cls = type("TaskManager", (_TaskManager,), {})
+    lmms_plugin.register_tasks(cls)
+    lmms_plugin.register_tasks(cls)
+    return cls()
+
+
+@pytest.mark.parametrize(("given", "kept"), [(None, []), ("mine", ["mine"]), (["mine", "yours"], ["mine", "yours"])])
+def test_our_tasks_are_indexed_once_beside_what_the_user_includes(manager, given, kept):
+    assert manager.initialize_tasks(include_path=given)["include_path"] == [*kept, str(templates.TEMPLATES)]
+
+
+def test_a_missing_dataset_is_no_matter_to_other_tasks_and_ends_ours(manager, monkeypatch, capsys):
+    monkeypatch.setenv("SARLANG_DATASET", "nowhere/at-all")
+    assert manager._get_config("mme") == {"task": "mme"}
+    assert manager._get_config("a_tag") == {"task": "a_tag"}
+    with pytest.raises(SystemExit) as ended:
+        manager._get_config("sarlang_vqa")
+    assert ended.value.code == 2
+    assert "nowhere/at-all" in capsys.readouterr().err
+
+
+def test_the_plugin_waits_for_the_task_module_and_registers_when_it_comes(tmp_path, monkeypatch):
+    (tmp_path / "late_tasks.py").write_text(
+        "class TaskManager:\n    def initialize_tasks(self): ...\n    def _get_config(self): ...\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(lmms_plugin, "_TASK_MODULE", "late_tasks")
+    finders = list(sys.meta_path)
+    lmms_plugin._register_tasks_when_imported()
+    lmms_plugin._register_tasks_when_imported()
+    assert len(sys.meta_path) == len(finders) + 1
+    assert "late_tasks" not in sys.modules
+    assert importlib.import_module("late_tasks").TaskManager.initialize_tasks._sarlang
+    assert sys.meta_path == finders
+
+
+@pytest.mark.parametrize("body", ["", "class TaskManager: ..."])
+def test_a_task_module_of_another_shape_loads_with_a_warning(tmp_path, monkeypatch, caplog, body):
+    name = f"strange_tasks_{len(body)}"
+    (tmp_path / f"{name}.py").write_text(body)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(lmms_plugin, "_TASK_MODULE", name)
+    lmms_plugin._register_tasks_when_imported()
+    importlib.import_module(name)
+    assert "could not register" in caplog.text
+
+
+def test_the_entry_point_does_not_raise_even_without_lmms_eval(monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "lmms_eval", None)
+    assert lmms_plugin.manifests() == []
+    assert "could not register" in caplog.text
+
+
+def test_nothing_here_loads_torch_or_lmms_eval():
+    modules = "sarlang_hf.lmms_plugin, sarlang_hf.tasks.vqa, sarlang_hf.tasks.templates, sarlang_hf.harness.prior"
+    heavy = "{'torch', 'transformers', 'lmms_eval', 'datasets'}"
+    subprocess.run([sys.executable, "-c", f"import sys, {modules}; sys.exit(bool({heavy} & set(sys.modules)))"], check=True)
+
+
+# --- the prior -------------------------------------------------------------------------------------------------------------
+
+
+def _training(rows):
+    return pa.table({name: [row[i] for row in rows] for i, name in enumerate(("template", "type", "answer"))})
+
+
+def test_the_prior_answers_by_template_then_type_then_overall():
+    prior = learn_majority(
+        _training(
+            [
+                ("counting/a", "instance_counting", "2"),
+                ("counting/a", "instance_counting", "2"),
+                ("counting/a", "instance_counting", "1"),
+                ("counting/b", "instance_counting", "1"),
+                ("counting/b", "instance_counting", "1"),
+                ("", "object_identification", "yes"),
+            ]
+        )
+    )
+    assert prior.answer(template="counting/a", type="instance_counting") == "2"
+    assert prior.answer(template="counting/new", type="instance_counting") == "1"
+    assert prior.answer(template="", type="object_identification") == "yes"
+    assert prior.answer(template="new", type="general_inquiry") == "1"
+
+
+def test_a_tie_goes_to_the_first_answer_by_alphabet():
+    rows = [("t", "x", answer) for answer in ("yes", "no", "yes", "no", "maybe")]
+    assert learn_majority(_training(rows)).overall == "no"
+    assert learn_majority(_training(rows[::-1])).by_template == {"t": "no"}
+
+
+def test_there_is_no_prior_without_questions():
+    with pytest.raises(ValueError, match="no training question"):
+        learn_majority(_training([]).cast(pa.schema([(name, pa.string()) for name in ("template", "type", "answer")])))
