@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,11 @@ class WrittenFile:
 
 
 class ShardWriter:
-    """Collects rows and writes them in groups; `written` holds the result once the shard is closed."""
+    """Collects rows and writes them in groups; `written` holds the result once the shard is closed.
+
+    A group is written by a thread of its own while the caller decodes the images of the next: both leave Python's lock alone
+    for most of the time. At most two groups are in memory.
+    """
 
     def __init__(self, file: BinaryIO, schema: pa.Schema, *, rows_per_group: int) -> None:
         self.written: WrittenFile | None = None
@@ -42,6 +47,8 @@ class ShardWriter:
         self._rows_per_group = rows_per_group
         self._pending: list[Mapping[str, Any]] = []
         self._rows = 0
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._group: Future[None] | None = None
         texts = [path for path in _leaf_columns(self._schema) if path != IMAGE_BYTES]
         self._writer = pq.ParquetWriter(
             self._sink,
@@ -60,6 +67,8 @@ class ShardWriter:
 
     def close(self) -> WrittenFile:
         self._flush()
+        self._wait()
+        self._thread.shutdown()
         self._writer.close()
         self.written = WrittenFile(self._rows, self._sink.bytes, self._sink.hash.hexdigest())
         return self.written
@@ -67,13 +76,23 @@ class ShardWriter:
     def abandon(self) -> None:
         """Lets go of the file. Arrow's writer must still be closed, or it tries to write its footer when it is collected."""
         self._sink.discard()
+        self._thread.shutdown()
         self._writer.close()
 
     def _flush(self) -> None:
         if self._pending:
-            self._writer.write_batch(pa.RecordBatch.from_pylist(self._pending, schema=self._schema))
+            self._wait()
+            self._group = self._thread.submit(self._write, self._pending)
             self._rows += len(self._pending)
-            self._pending.clear()
+            self._pending = []
+
+    def _write(self, rows: list[Mapping[str, Any]]) -> None:
+        self._writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=self._schema))
+
+    def _wait(self) -> None:
+        """Waits for the group that is being written, and raises what went wrong with it."""
+        if self._group is not None:
+            self._group.result()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from sarlang_hf.errors import ImageFault, OutputError, SourceError
@@ -27,6 +27,7 @@ TRAIN_SHARE = (7, 10)
 """Tiles whose source has no partition of its own are split 7:3, rounded down to whole images within each source: that gives
 the paper's 9,341 training images of 3,311 + 5,222 + 4,813 (section 4.1.1)."""
 
+_TILE_FIELDS = tuple(field.name for field in fields(Tile))
 _SCHEMA = """
 CREATE TABLE tiles (image_id TEXT PRIMARY KEY, input TEXT, split TEXT, draw TEXT, record TEXT, tile TEXT) WITHOUT ROWID;
 CREATE TABLE rejects (image_id TEXT, reason TEXT, problem TEXT, place TEXT);
@@ -167,7 +168,12 @@ def _database(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _tile_to_json(tile: Tile) -> str:
-    return json.dumps(asdict(tile), default=str, ensure_ascii=False)
+    return json.dumps({name: getattr(tile, name) for name in _TILE_FIELDS}, default=_plain, ensure_ascii=False)
+
+
+def _plain(value: object) -> object:
+    """Paths as text, boxes, captions and questions as objects."""
+    return str(value) if isinstance(value, Path) else {field: getattr(value, field) for field in value.__dataclass_fields__}  # type: ignore[attr-defined]
 
 
 def _tile_from_json(text: str, split: Split) -> Tile:
