@@ -1,6 +1,6 @@
 """Draws docs/scenes.jpg: simulated scenes, their optical twins, and a question each, as the build would ask it.
 
-    python docs/pictures.py
+python docs/pictures.py
 """
 
 from __future__ import annotations

@@ -14,6 +14,12 @@ from sarlang_hf.schema import Caption, Question, Tile
 from sarlang_hf.texts.boxes import questions
 from sarlang_hf.texts.plan import QuestionPlan
 
+UNPROCESSED = json.dumps({"band": None, "input_scale": None, "filter": None, "low": None, "high": None, "nodata_share": 0.0})
+"""The `preprocessing` column of images that are passed on byte for byte."""
+
+_QUESTION_COLUMNS = tuple(field.name for field in fields(Question))
+_CAPTION_COLUMNS = tuple(field.name for field in fields(Caption))
+
 
 @dataclass(frozen=True, slots=True)
 class TileRecord:
@@ -53,22 +59,18 @@ def read_tile(tile: Tile, *, plan: QuestionPlan, seed: int) -> TileRecord:
     )
 
 
-UNPROCESSED = json.dumps({"band": None, "input_scale": None, "filter": None, "low": None, "high": None, "nodata_share": 0.0})
-"""The `preprocessing` column of images that are passed on byte for byte."""
-
-
-QUESTION_COLUMNS = tuple(field.name for field in fields(Question))
-CAPTION_COLUMNS = tuple(field.name for field in fields(Caption))
-
-
 def vqa_row(record: TileRecord) -> dict[str, Any]:
     objects = [{"bbox": list(box.bbox), "category": box.category} for box in record.tile.boxes]
-    texts = [_columns(question, QUESTION_COLUMNS) for question in record.questions]
+    texts = [_columns(question, _QUESTION_COLUMNS) for question in record.questions]
     return {**_image_columns(record), "objects": objects, "questions": texts, **_metadata(record)}
 
 
 def caption_row(record: TileRecord) -> dict[str, Any]:
-    return {**_image_columns(record), "captions": [_columns(caption, CAPTION_COLUMNS) for caption in record.captions], **_metadata(record)}
+    return {
+        **_image_columns(record),
+        "captions": [_columns(caption, _CAPTION_COLUMNS) for caption in record.captions],
+        **_metadata(record),
+    }
 
 
 def question_rows(vqa: dict[str, Any], image_row: int) -> Sequence[dict[str, Any]]:
@@ -78,7 +80,7 @@ def question_rows(vqa: dict[str, Any], image_row: int) -> Sequence[dict[str, Any
 
 
 def _columns(text: Question | Caption, names: tuple[str, ...]) -> dict[str, Any]:
-    """Like `dataclasses.asdict`, which takes half as long as writing the text's tile because it copies deeply."""
+    """Like `dataclasses.asdict` without its deep copies, which took a tenth of a build's time."""
     return {name: getattr(text, name) for name in names}
 
 
