@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trees import Picture, coco, edit_json, sardet_tree, write_picture
+from trees import VESSEL, Picture, coco_folder, edit_json, sardet_tree
 
 from sarlang_hf.errors import ImageFault, SourceError, UsageError
 from sarlang_hf.schema import CATEGORIES, Tile
@@ -195,19 +195,6 @@ def test_an_incomplete_sardet_tree_is_refused(tree: Path, missing: str) -> None:
 def test_a_source_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="does not exist"):
         SARDet100K(tmp_path / "nothing")
-
-
-def coco_folder(root: Path, files: dict[str, list[Picture]], categories: tuple[str, ...], images: str = "images") -> Path:
-    for name, pictures in files.items():
-        for picture in pictures:
-            write_picture(root / images, picture)
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(coco(pictures, categories)))
-    return root
-
-
-VESSEL = [("vessel", 1.0, 2.0, 9.0, 8.0)]
 
 
 def test_coco_maps_and_drops_classes(tmp_path: Path) -> None:

@@ -13,6 +13,9 @@ from PIL import Image
 
 from sarlang_hf.schema import CATEGORIES
 
+VESSEL = [("vessel", 1.0, 2.0, 9.0, 8.0)]
+"""Boxes of a class that must be mapped."""
+
 
 @dataclass
 class Picture:
@@ -57,6 +60,17 @@ def sardet_tree(root: Path, train: Sequence[Picture], val: Sequence[Picture]) ->
         for picture in pictures:
             write_picture(root / "JPEGImages" / part, picture)
         (root / "Annotations" / f"{part}.json").write_text(json.dumps(coco(pictures)))
+    return root
+
+
+def coco_folder(root: Path, files: dict[str, list[Picture]], categories: tuple[str, ...], images: str = "images") -> Path:
+    """Writes annotation files and their images, and returns the folder."""
+    for name, pictures in files.items():
+        for picture in pictures:
+            write_picture(root / images, picture)
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(coco(pictures, categories)))
     return root
 
 

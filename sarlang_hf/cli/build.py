@@ -97,9 +97,10 @@ def parse_class_map(text: str) -> dict[str, str]:
 
 
 def _coco(value: str, categories: dict[str, str]) -> Coco:
-    label, equals, folder = value.rpartition("=")
-    if equals and (not label or "/" in label):
-        raise UsageError(f"{label!r} cannot name a source", place=f"--coco {value}", remedy="write NAME=DIR, NAME without '/'")
+    """The source of one --coco option; what precedes the first '=' is its name, unless it is part of a path."""
+    label, equals, folder = value.partition("=")
+    if not equals or "/" in label:
+        label, folder = "", value
     return Coco(Path(folder), label=label, class_map=categories)
 
 

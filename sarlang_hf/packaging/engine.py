@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from sarlang_hf.errors import UsageError
 from sarlang_hf.files import sha256_of
 from sarlang_hf.packaging.build_shard import Receipt, ShardPlan, build_shard
 from sarlang_hf.packaging.finish import finish
@@ -79,6 +80,7 @@ def build(
         OutputError: the folder cannot be written.
     """
     settings = BuildOptions(**options)
+    _require_distinct(sources)
     report = progress or (lambda _phase, _done, _total: None)
     inputs = [
         Input(source.name, name, path.stat().st_size, sha256_of(path))
@@ -106,6 +108,13 @@ def dataset_kind(sources: Sequence[Source]) -> DatasetKind:
     if any(source.simulated for source in sources):
         return "simulated"
     return "rebuilt" if {source.name for source in sources} == PAPER_SOURCES else "custom"
+
+
+def _require_distinct(sources: Sequence[Source]) -> None:
+    names = [source.name for source in sources]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"two sources are named {name!r}", place="build", remedy="name the second one: --coco NAME=DIR")
 
 
 def plan_shards(surveyed: Survey, rows_per_shard: int) -> list[ShardPlan]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
@@ -36,7 +37,7 @@ def tile_of(
         redistributable: whether those terms allow passing the image on.
         optical: the optical twin's file, if there is one.
     """
-    stem = prefix + str(PurePosixPath(image.file_name).with_suffix(""))
+    stem = prefix + unicodedata.normalize("NFC", str(PurePosixPath(image.file_name).with_suffix("")))
     image_id = f"{source}/{stem}"
 
     def fault(reason: str, problem: str, place: str, remedy: str) -> ImageFault:

@@ -1,0 +1,140 @@
+"""The `sarlang` command: arguments, output, exit codes, messages."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from trees import VESSEL, Picture, coco_folder, contents, plain_tree
+
+from sarlang_hf.cli import sarlang
+from sarlang_hf.cli.build import parse_class_map
+from sarlang_hf.errors import UsageError
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """The console script's entry point in a process of its own."""
+    command = [sys.executable, "-m", "sarlang_hf.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", sorted(sarlang.commands))
+def test_every_command_s_help_shows_an_example(name: str) -> None:
+    result = CliRunner().invoke(sarlang, [name, "--help"])
+    assert result.exit_code == 0
+    assert f"sarlang {name} " in result.output.split("Example")[1]
+
+
+def test_version_is_the_distribution_s() -> None:
+    from importlib.metadata import version
+
+    assert CliRunner().invoke(sarlang, ["--version"]).output == f"sarlang, version {version('sarlang-hf')}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "mapping"),
+    [
+        ("", {}),
+        ("ship=ship,vehicle=car", {"ship": "ship", "vehicle": "car"}),
+        (" oil tank = Tank , tree= ", {"oil tank": "tank", "tree": ""}),
+        ("a=b=c", {"a": "b=c"}),
+    ],
+)
+def test_class_maps(text: str, mapping: dict[str, str]) -> None:
+    assert parse_class_map(text) == mapping
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"), [("ship", "not name=category"), ("=car", "not name=category"), ("a=b,a=c", "twice")]
+)
+def test_class_maps_that_make_no_sense(text: str, problem: str) -> None:
+    with pytest.raises(UsageError, match=problem):
+        parse_class_map(text)
+
+
+def test_build_verify_info_in_a_row(tree: Path, tmp_path: Path) -> None:
+    out = tmp_path / "sarlang-1m"
+    built = run("build", out, "--sardet", tree, "--workers", 2, "--rows-per-shard", 5)
+    assert (built.returncode, built.stdout.split(":")[0]) == (0, str(out))
+    assert "18 images" in built.stdout
+    assert "custom" in built.stdout
+    checked = run("verify", out, "--json")
+    assert json.loads(checked.stdout)["images"] == 18
+    counts = json.loads(run("info", out, "--json").stdout)
+    assert counts["counts"]["images"] == {"train": {"sardet100k": 12}, "test": {"sardet100k": 6}}
+    assert "sardet100k" in run("info", out).stdout
+    one = json.loads(run("info", out, "sardet100k/0000003", "--json").stdout)
+    shown = run("info", out, "sardet100k/0000003").stdout
+    assert one["questions"]
+    assert all(question["template"][:12] in shown for question in one["questions"])
+
+
+def test_coco_sources_by_name_with_a_class_map(tmp_path: Path) -> None:
+    pictures = [Picture(f"{i}.png", boxes=[*VESSEL, ("buoy", 3.0, 3.0, 2.0, 2.0)]) for i in range(10)]
+    first = coco_folder(tmp_path / "a=1", {"boxes.json": pictures}, ("vessel", "buoy"))
+    second = coco_folder(tmp_path / "b", {"boxes.json": pictures}, ("vessel", "buoy"))
+    sources = ["--coco", first, "--coco", f"other={second}", "--class-map", "vessel=ship,buoy="]
+    built = run("build", tmp_path / "d", *sources, "--json")
+    assert built.returncode == 0, built.stderr
+    counts = json.loads(built.stdout)["counts"]
+    assert counts["images"] == {"train": {"coco": 14}, "test": {"coco": 6}}  # 7:3 within each of the two
+    assert counts["boxes"] == {"train": {"ship": 14}, "test": {"ship": 6}}
+
+
+ERRORS = [
+    (["build", "OUT"], "no source given", "--sardet"),
+    (["build", "OUT", "--sardet", "TREE/nothing"], "folder does not exist", "give the folder"),
+    (["build", "OUT", "--coco", "TREE", "--coco", "TREE"], "two sources are named 'coco'", "--coco NAME=DIR"),
+    (["build", "OUT", "--sardet", "TREE", "--density", "0"], "0.0 is no number of questions", "above 0"),
+    (["build", "TREE", "--sardet", "TREE"], "holds other files", "new or empty folder"),
+    (["verify", "TREE"], "no dataset here", "sarlang build"),
+    (["info", "TREE"], "no dataset here", "SARLANG_DATASET"),
+    (["info", "OUT"], "no such folder", "sarlang build"),
+    (["score", "TREE/none.csv", "--dataset", "OUT"], "no such folder", "SARLANG_DATASET"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "problem", "remedy"), ERRORS)
+def test_user_errors_have_a_place_a_problem_and_a_remedy(
+    tree: Path, tmp_path: Path, arguments: list[str], problem: str, remedy: str
+) -> None:
+    before = contents(tree)
+    result = run(*(part.replace("OUT", str(tmp_path / "out")).replace("TREE", str(tree)) for part in arguments))
+    assert result.returncode == 2
+    assert result.stdout == ""
+    place_and_problem, arrow, advice = result.stderr.rpartition("\n  -> ")
+    assert place_and_problem.splitlines()[-1].startswith("error: ")
+    assert problem in place_and_problem
+    assert arrow
+    assert remedy in advice
+    assert contents(tree) == before
+
+
+def test_a_defect_of_ours_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_path: Path) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(sys.modules["sarlang_hf.cli.info"], "open_dataset", broken)
+    assert isinstance(CliRunner().invoke(sarlang, ["info", str(tmp_path)]).exception, ZeroDivisionError)
+
+
+def test_interrupting_a_build_keeps_what_is_finished(tmp_path: Path) -> None:
+    root = plain_tree(tmp_path / "s", train=40, val=2)
+    arguments = ["build", str(tmp_path / "d"), "--sardet", str(root), "--rows-per-shard", "1"]
+    command = [sys.executable, "-m", "sarlang_hf.cli", *arguments]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "d/.build/receipts/train-00004.json").exists() and process.poll() is None:
+        time.sleep(0.0005)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 1
+    assert "Aborted" in errors
+    assert "Traceback" not in errors
+    assert (tmp_path / "d/.build/receipts/train-00004.json").exists()
+    assert run(*arguments).returncode == 0
