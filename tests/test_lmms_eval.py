@@ -283,3 +283,42 @@ def test_failed_requests_are_unjudged_not_wrong(outcomes, demo_dataset):
     assert values["acc_strict"] == "NaN"
     assert [float(values[f"acc_strict_{name}"]) for name in ("low", "high")] == [0.0, 1.0]
     assert float(values["acc_strict_n_unjudged"]) == open_dataset(demo_dataset).questions("test").num_rows
+
+
+# --- real images -----------------------------------------------------------------------------------------------------------
+
+
+def _sarlang(folder, *argv):
+    command = [sys.executable, "-m", "sarlang_hf.cli", *map(str, argv)]
+    return subprocess.run(command, cwd=folder, env=_environment(folder), capture_output=True, text=True, check=True).stdout
+
+
+def test_real_sar_images_from_boxes_to_a_score(realdata, tmp_path):
+    """The whole road on 136 real images; it proves the path, and says nothing about models."""
+    _sarlang(tmp_path, "build", "sarlang-1m", "--sardet", realdata / "sardet_layout")
+    assert "136 images" in _sarlang(tmp_path, "verify", "sarlang-1m")
+    everything = ["--tasks", "sarlang_vqa", "--output_path"]
+    runs = [
+        {"name": "prior", "argv": ["--model", "sarlang_prior", *everything, "prior"], "env": {}},
+        {
+            "name": "tiny",
+            "argv": ["--model", "qwen2_5_vl", "--model_args", TINY, "--limit", "8", *everything, "tiny-out"],
+            "env": {},
+        },
+    ]
+    (tmp_path / "runs.json").write_text(json.dumps(runs))  # the dataset is found by its default place, ./sarlang-1m
+    command = [sys.executable, Path(__file__).with_name("lmms_eval_runs.py"), "runs.json", "outcomes.json"]
+    subprocess.run(command, cwd=tmp_path, env=_environment(tmp_path), check=True)
+
+    asked = open_dataset(tmp_path / "sarlang-1m").questions("test").num_rows
+    (scorecard,) = (tmp_path / "prior").rglob("sarlang_scorecard.json")
+    card = read_scorecards(scorecard)["sarlang_vqa"]
+    assert (card.overall.n, card.overall.clusters, card.overall.n_unjudged) == (asked, 41, 0)
+    (tiny,) = (tmp_path / "tiny-out").rglob("sarlang_scorecard.json")
+    assert read_scorecards(tiny)["sarlang_vqa"].overall.n == 8
+
+    verdicts = read_verdicts(scorecard.with_name("sarlang_verdicts.parquet"))
+    rows = [{"question_id": v.answer.question_id, "prediction": v.answer.prediction} for v in verdicts]
+    (tmp_path / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    again = json.loads(_sarlang(tmp_path, "score", "answers.jsonl", "--json"))
+    assert again["overall"] == card.to_json()["overall"]
