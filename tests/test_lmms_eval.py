@@ -298,14 +298,9 @@ def test_real_sar_images_from_boxes_to_a_score(realdata, tmp_path):
     _sarlang(tmp_path, "build", "sarlang-1m", "--sardet", realdata / "sardet_layout")
     assert "136 images" in _sarlang(tmp_path, "verify", "sarlang-1m")
     everything = ["--tasks", "sarlang_vqa", "--output_path"]
-    runs = [
-        {"name": "prior", "argv": ["--model", "sarlang_prior", *everything, "prior"], "env": {}},
-        {
-            "name": "tiny",
-            "argv": ["--model", "qwen2_5_vl", "--model_args", TINY, "--limit", "8", *everything, "tiny-out"],
-            "env": {},
-        },
-    ]
+    prior = ["--model", "sarlang_prior", *everything, "prior"]
+    tiny = ["--model", "qwen2_5_vl", "--model_args", TINY, "--limit", "8", *everything, "tiny-out"]
+    runs = [{"name": name, "argv": argv, "env": {}} for name, argv in (("prior", prior), ("tiny", tiny))]
     (tmp_path / "runs.json").write_text(json.dumps(runs))  # the dataset is found by its default place, ./sarlang-1m
     command = [sys.executable, Path(__file__).with_name("lmms_eval_runs.py"), "runs.json", "outcomes.json"]
     subprocess.run(command, cwd=tmp_path, env=_environment(tmp_path), check=True)
@@ -314,11 +309,11 @@ def test_real_sar_images_from_boxes_to_a_score(realdata, tmp_path):
     (scorecard,) = (tmp_path / "prior").rglob("sarlang_scorecard.json")
     card = read_scorecards(scorecard)["sarlang_vqa"]
     assert (card.overall.n, card.overall.clusters, card.overall.n_unjudged) == (asked, 41, 0)
-    (tiny,) = (tmp_path / "tiny-out").rglob("sarlang_scorecard.json")
-    assert read_scorecards(tiny)["sarlang_vqa"].overall.n == 8
+    (tiny_card,) = (tmp_path / "tiny-out").rglob("sarlang_scorecard.json")
+    assert read_scorecards(tiny_card)["sarlang_vqa"].overall.n == 8
 
     verdicts = read_verdicts(scorecard.with_name("sarlang_verdicts.parquet"))
     rows = [{"question_id": v.answer.question_id, "prediction": v.answer.prediction} for v in verdicts]
     (tmp_path / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     again = json.loads(_sarlang(tmp_path, "score", "answers.jsonl", "--json"))
-    assert again["overall"] == card.to_json()["overall"]
+    assert again["overall"] == json.loads(json.dumps(card.to_json()))["overall"]
