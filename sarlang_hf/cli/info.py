@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from sarlang_hf.data import DatasetFolder, open_dataset
+from sarlang_hf.packaging.manifest import COUNTS
+from sarlang_hf.schema import SPLITS
 
 EXAMPLE = """\b
 Examples:
@@ -38,24 +41,26 @@ def info(dataset: Path, image_id: str | None, as_json: bool) -> None:
 
 def _print_counts(folder: DatasetFolder) -> None:
     console = Console()
-    console.print(f"{folder.path}: {folder.kind}, manifest {folder.sha256[:12]}")
-    for what, splits in folder.manifest.counts.items():
-        table = Table(what.replace("_", " "), *splits, title_justify="left")
+    console.print(f"{folder.path}: {folder.kind}, manifest {folder.sha256[:12]}", highlight=False)
+    table = Table("", *SPLITS, box=box.SIMPLE_HEAD, pad_edge=False)
+    for what in sorted(folder.manifest.counts, key=COUNTS.index):
+        splits = folder.manifest.counts[what]
+        table.add_row(f"[bold]{what.replace('_', ' ')}")
         for name in sorted({name for counts in splits.values() for name in counts}):
-            table.add_row(name, *(f"{counts.get(name, 0):,}" for counts in splits.values()))
-        console.print(table)
+            table.add_row(f"  {name}", *(f"{splits.get(split, {}).get(name, 0):,}" for split in SPLITS))
+    console.print(table)
     for what, counts in (("questions not asked", folder.manifest.drops), ("images left out", folder.manifest.rejects)):
         if counts:
-            console.print(f"{what}: " + ", ".join(f"{number:,} {reason}" for reason, number in counts.items()))
+            console.print(f"{what}: " + ", ".join(f"{number:,} {reason}" for reason, number in counts.items()), highlight=False)
 
 
 def _print_image(row: Mapping[str, Any]) -> None:
     console = Console()
     console.print(f"{row['image_id']}  {row['width']}x{row['height']}  {row['file_name']}  {row['license']}", highlight=False)
-    boxes = Table("category", "x", "y", "width", "height")
-    for box in row["objects"]:
-        boxes.add_row(box["category"], *(f"{value:.1f}" for value in box["bbox"]))
-    questions = Table("question", "answer", "template")
+    boxes = Table("category", "x", "y", "width", "height", box=box.SIMPLE_HEAD, pad_edge=False)
+    for item in row["objects"]:
+        boxes.add_row(item["category"], *(f"{value:.1f}" for value in item["bbox"]))
+    questions = Table("question", "answer", "template", box=box.SIMPLE_HEAD, pad_edge=False)
     for question in row["questions"]:
         questions.add_row(question["question"], question["answer"], question["template"])
     console.print(boxes, questions)

@@ -25,6 +25,17 @@ from sarlang_hf.files import write_atomically
 from sarlang_hf.schema import FORMAT_VERSION, Config, DatasetKind, Split
 
 MANIFEST = "manifest.json"
+COUNTS = (
+    "images",
+    "questions",
+    "captions",
+    "boxes",
+    "clipped_boxes",
+    "question_origins",
+    "caption_origins",
+    "licenses",
+)
+"""What the manifest counts per split, in the order in which people are shown it."""
 WORK = ".build"
 """Working folder of an unfinished build, inside the dataset folder."""
 
