@@ -332,6 +332,46 @@ def _receipt_times_while_building(out: Path, root: Path, kept: dict[str, int]) -
     return seen if kept and seen else kept
 
 
+def test_workers_die_with_a_killed_build(undisturbed: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
+    root, expected = undisturbed
+    command = [sys.executable, "-m", "sarlang_hf.cli", "build", str(tmp_path / "d"), "--sardet", str(root), "--workers", "2"]
+    process = subprocess.Popen([*command, "--rows-per-shard", "2"], start_new_session=True)
+    while not (tmp_path / "d/.build/receipts/train-00003.json").exists() and process.poll() is None:
+        time.sleep(0.0005)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 30
+    while _group_is_alive(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _group_is_alive(process.pid)
+    build(tmp_path / "d", root, rows_per_shard=2)
+    assert contents(tmp_path / "d") == expected
+
+
+def _group_is_alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_fault_found_by_a_worker_reaches_the_user(tree: Path, tmp_path: Path) -> None:
+    (tree / "JPEGImages/val/0000014.png").write_bytes(b"")
+    with pytest.raises(ImageFault) as caught:
+        build(tmp_path / "d", tree, workers=2, rows_per_shard=3)
+    assert (caught.value.reason, caught.value.image_id) == ("empty_file", "sardet100k/0000014")
+    assert caught.value.place.endswith("val.json: images[2]")
+
+
+def test_keep_ambiguous_asks_about_every_box(tmp_path: Path) -> None:
+    boxes = [("ship", 2.0, 2.0, 10.0, 10.0), ("harbor", 8.0, 8.0, 10.0, 10.0), ("ship", 22.0, 2.0, 6.0, 6.0)]
+    root = sardet_tree(tmp_path / "s", [Picture("a.png", boxes=boxes)], [])
+    default, kept = build(tmp_path / "d", root), build(tmp_path / "k", root, keep_ambiguous=True)
+    assert (default.counts["questions"]["train"]["region_referring"], default.drops["ambiguous_region"]) == (1, 2)
+    assert (kept.counts["questions"]["train"]["region_referring"], kept.drops.get("ambiguous_region")) == (3, None)
+
+
 def test_a_second_builder_in_the_same_folder_is_refused(tree: Path, tmp_path: Path) -> None:
     def second(_phase: str, _done: int, _total: int | None) -> None:
         if refused:

@@ -8,6 +8,9 @@ Everything lies under OUT/.build/ until the last shard is done; `manifest.json` 
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
@@ -181,7 +184,8 @@ def _run(
             build_shard(work, plan, questions, **shared)
             yield plan
         return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_become_worker) as pool:
         futures: dict[Future[Receipt], ShardPlan] = {pool.submit(build_shard, work, p, questions, **shared): p for p in plans}
         try:
             for future in as_completed(futures):
@@ -190,3 +194,16 @@ def _run(
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+def _become_worker() -> None:
+    """Leaves Ctrl-C to the parent, and dies with it: an orphan would write into a folder that others build by then."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
