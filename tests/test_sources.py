@@ -261,6 +261,9 @@ def test_a_third_party_source_is_one_class() -> None:
         def inputs(self) -> dict[str, Path]:
             return {}
 
+        def parameters(self) -> dict[str, Any]:
+            return {}
+
         def tiles(self) -> Any:
             return iter(())
 

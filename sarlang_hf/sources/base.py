@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from sarlang_hf.errors import ImageFault, SourceError, UsageError
 from sarlang_hf.schema import Box, Tile
@@ -30,6 +30,10 @@ class Source(Protocol):
 
     def inputs(self) -> dict[str, Path]:
         """The annotation files whose content decides the texts, by name within the source; the manifest records both."""
+        ...
+
+    def parameters(self) -> dict[str, Any]:
+        """The settings, apart from the folder, that decide what the source yields; JSON values, kept in the manifest."""
         ...
 
     def tiles(self) -> Iterator[Tile | ImageFault]:

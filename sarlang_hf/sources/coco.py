@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from sarlang_hf.errors import ImageFault, SourceError
 from sarlang_hf.schema import CATEGORIES, Split, Tile
@@ -47,6 +48,9 @@ class Coco:
 
     def inputs(self) -> dict[str, Path]:
         return {path.relative_to(self.root.resolve()).as_posix(): path for path in self._splits}
+
+    def parameters(self) -> dict[str, Any]:
+        return {"class_map": dict(sorted(self._class_map.items()))}
 
     def tiles(self) -> Iterator[Tile | ImageFault]:
         for path, split in self._splits.items():

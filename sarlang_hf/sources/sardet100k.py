@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from sarlang_hf.errors import ImageFault, SourceError
 from sarlang_hf.schema import CATEGORIES, Split, Tile
@@ -43,6 +44,9 @@ class SARDet100K:
 
     def inputs(self) -> dict[str, Path]:
         return {f"Annotations/{part}.json": self.root / "Annotations" / f"{part}.json" for part, _ in self.splits}
+
+    def parameters(self) -> dict[str, Any]:
+        return {}
 
     def tiles(self) -> Iterator[Tile | ImageFault]:
         for (part, split), path in zip(self.splits, self.inputs().values(), strict=True):
