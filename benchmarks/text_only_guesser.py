@@ -88,7 +88,7 @@ def simulated_tiles(count: int, *, size: int, seed: int) -> Iterator[Tile]:
     for index, stream in enumerate(np.random.SeedSequence(seed).spawn(count)):
         boxes = plan_scene(np.random.default_rng(stream), size).boxes
         split: Split = "train" if index < 0.7 * count else "test"
-        yield Tile("sardet100k", f"{index:07d}", split, Path(), f"layout {index}", size, size, boxes, "none", True)
+        yield Tile("sardet100k", f"{index:07d}", split, Path(), Path(), f"layout {index}", size, size, boxes, "none", True)
 
 
 def table(scored: Sequence[Gain]) -> str:

@@ -25,7 +25,7 @@ COLOUR = (255, 196, 0)
 def main() -> None:
     scenes = [plan_scene(np.random.default_rng(seed), SIZE) for seed in SEEDS]
     tiles = [
-        Tile("sardet100k", f"{seed}", "test", Path(), "", SIZE, SIZE, scene.boxes, "", True)
+        Tile("sardet100k", f"{seed}", "test", Path(), Path(), "", SIZE, SIZE, scene.boxes, "", True)
         for seed, scene in zip(SEEDS, scenes, strict=True)
     ]
     planner = QuestionPlanner()

@@ -1,7 +1,9 @@
 """Two lmms-eval models without weights; lmms-eval loads them by name through `sarlang_hf.lmms_plugin`.
 
-lmms-eval --model sarlang_prior --tasks sarlang_vqa
-lmms-eval --model sarlang_gold --model_args touch_images=True --tasks sarlang_vqa
+    lmms-eval --model sarlang_prior --tasks sarlang_vqa
+    lmms-eval --model sarlang_gold --model_args touch_images=True --tasks sarlang_vqa
+
+Both answer from the document alone.
 """
 
 from __future__ import annotations

@@ -22,16 +22,18 @@ from sarlang_hf.scoring.scorecard import SCORECARD_FILE, Scorecard, read_scoreca
 from sarlang_hf.scoring.tables import scorecard_table
 
 TASK = "sarlang_vqa"
-SCENES = ("--train", "240", "--val", "80", "--size", "96", "--seed", "0")
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-def main(folder: Path) -> None:
+@click.option("--train", default=240, show_default=True, help="Training scenes.")
+@click.option("--val", default=80, show_default=True, help="Test scenes.")
+@click.option("--size", default=96, show_default=True, help="Width and height of a scene in pixels.")
+def main(folder: Path, train: int, val: int, size: int) -> None:
     """Run the demonstration in FOLDER."""
     scenes, dataset, tiny = folder / "scenes", folder / "sarlang-1m", folder / "tiny-qwen2.5-vl"
     environment = _environment(folder, dataset)
-    _run(["sarlang", "simulate", str(scenes), *SCENES], environment)
+    _run(["sarlang", "simulate", str(scenes), *_options(train=train, val=val, size=size, seed=0)], environment)
     _run(["sarlang", "build", str(dataset), "--sardet", str(scenes)], environment)
     _run(["sarlang", "verify", str(dataset)], environment)
     _say(f"writing a tiny Qwen2.5-VL with random weights to {tiny}")
@@ -41,6 +43,10 @@ def main(folder: Path) -> None:
         "tiny random Qwen2.5-VL": _evaluate("qwen2_5_vl", ["--model_args", _tiny_arguments(tiny)], folder / "tiny", environment),
     }
     Console(width=150).print(scorecard_table(cards))
+
+
+def _options(**values: int) -> list[str]:
+    return [text for name, value in values.items() for text in (f"--{name}", str(value))]
 
 
 def _tiny_arguments(folder: Path) -> str:

@@ -10,11 +10,14 @@ if TYPE_CHECKING:
 
 __all__ = ["build", "load", "verify"]
 
-_HOMES = {"build": "sarlang_hf.packaging.engine", "load": "sarlang_hf.data", "verify": "sarlang_hf.packaging.verify"}
+_FUNCTIONS = {"build": "sarlang_hf.packaging.engine", "load": "sarlang_hf.data", "verify": "sarlang_hf.packaging.verify"}
+_ROOMS = frozenset({"data", "errors", "imaging", "schema", "scoring", "sources", "texts"})
 
 
 def __getattr__(name: str) -> Any:
     # Imported on first use: every lmms-eval start imports this package, also those that have nothing to do with us.
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    if name in _FUNCTIONS:
+        return getattr(import_module(_FUNCTIONS[name]), name)
+    if name in _ROOMS:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -130,10 +130,13 @@ class ImageStore:
             raise IndexError(f"row {row} of {len(self)} images")
         file = bisect_right(self._starts, row) - 1
         offset, length = self._offset_table(file)[row - self._starts[file]]
-        return os.pread(self._descriptor(file), int(length), int(offset))
+        data = os.pread(self._descriptor(file), int(length), int(offset))
+        if len(data) != length:
+            raise DatasetCorruptError("was cut short while it was read", place=self._files[file], remedy="see sarlang verify")
+        return data
 
     def image(self, row: int) -> Image.Image:
-        """The decoded image of a row, in its own mode (L or RGB)."""
+        """The decoded image of a row, in the mode it was stored in (L, RGB or P)."""
         image = Image.open(io.BytesIO(self.bytes(row)))
         image.load()
         return image
@@ -182,7 +185,8 @@ def load(
 
     Args:
         source: the folder; None means SARLANG_DATASET, else ./sarlang-1m.
-        config: a config of the folder, or `vqa_flat`: a row per question with its image, decoded when the row is read.
+        config: a config of the folder, or `vqa_flat`: a row per question with its image, decoded when the row is read (until
+            then the column `image` holds row numbers, which is what `features` shows).
         split: one split; None gives a dictionary of all.
         streaming: iterate without copying anything into the `datasets` cache.
 
@@ -227,12 +231,15 @@ def _load_split(folder: DatasetFolder, config: Config, split: Split, *, streamin
 
 
 def _with_images(folder: DatasetFolder, split: Split, rows: Any, *, streaming: bool) -> Any:
+    """Puts the image beside each question: a stand-in column of row numbers, replaced when a row is read."""
     attach = _AttachImages(folder.images(split))
-    return rows.map(attach.to_row) if streaming else rows.with_transform(attach.to_batch)
+    if streaming:
+        return rows.map(attach.to_row)
+    return rows.add_column("image", rows["image_row"][:]).with_transform(attach.to_batch)
 
 
 class _AttachImages:
-    """Adds the image to rows of the `vqa_questions` config; picklable, so that data loaders may fork or spawn."""
+    """Decodes the images of question rows; picklable, so that data loaders may fork or spawn."""
 
     def __init__(self, images: ImageStore) -> None:
         self._images = images
@@ -241,4 +248,6 @@ class _AttachImages:
         return {"image": self._images.image(row["image_row"]), **row}
 
     def to_batch(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        return {"image": [self._images.image(row) for row in batch["image_row"]], **batch}
+        if "image" in batch:
+            batch["image"] = [self._images.image(row) for row in batch["image"]]
+        return batch

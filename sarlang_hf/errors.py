@@ -54,13 +54,15 @@ class SourceError(SarlangError):
 class ImageFault(SarlangError):
     """One image, or its annotation, is unusable; `--on-error fail|skip` decides what happens.
 
-    `reason` is the short code under which the manifest counts it and `rejects.jsonl` files it.
+    `reason` is the short code under which the manifest counts it and `rejects.jsonl` files it. `root` is the source folder;
+    what is filed names places relative to it, so that a dataset does not depend on where its source lay.
     """
 
-    def __init__(self, problem: str, *, place: str | Path, remedy: str, reason: str, image_id: str) -> None:
+    def __init__(self, problem: str, *, place: str | Path, remedy: str, reason: str, image_id: str, root: Path) -> None:
         super().__init__(problem, place=place, remedy=remedy)
         self.reason = reason
         self.image_id = image_id
+        self.root = root
 
 
 class OutputError(SarlangError):

@@ -127,7 +127,8 @@ class Tile:
         stem: name within the source, unique there, without the file extension; may hold slashes (`track1/P_0000`).
         split: the part it belongs to by the source's own partition; None leaves it to the build's 7:3 split.
         path: the image file.
-        record: where its annotation stands, for error messages (`Annotations/val.json: images[3]`).
+        root: the source folder.
+        record: where its annotation stands, for error messages (`/data/SARDet_100K/Annotations/val.json: images[3]`).
         width, height: size in pixels as annotated; the pixels must agree.
         boxes: object boxes inside the image, in annotation order.
         clipped_boxes: how many of them stuck out of the image by at most a pixel and were clipped.
@@ -146,6 +147,7 @@ class Tile:
     stem: str
     split: Split | None
     path: Path
+    root: Path
     record: str
     width: int
     height: int

@@ -1,4 +1,7 @@
-"""Where lmms-eval writes the run that is under way: OUT/<model>/<time>_results.json, and ours in OUT/<model>/<time>_sarlang/."""
+"""Where lmms-eval writes the run that is under way: OUT/<model>/<time>_results.json, and ours in OUT/<model>/<time>_sarlang/.
+
+A model whose `--model_args` hold no name (`sarlang_prior`) has an empty `<model>`: the files lie in OUT/ itself.
+"""
 
 from __future__ import annotations
 

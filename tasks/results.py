@@ -10,20 +10,17 @@ from typing import Any
 
 from sarlang_hf.data import DatasetFolder
 from sarlang_hf.errors import SarlangError
-from sarlang_hf.scoring.scorecard import SCORECARD_FILE, DatasetRef, Scorecard, score, write_scorecards
-from sarlang_hf.scoring.verdicts import VERDICTS_FILE, Answer, Verdict, judge_answers, write_verdicts
+from sarlang_hf.scoring.scorecard import SCORECARD_FILE, TASK_VERSION, DatasetRef, Scorecard, score, write_scorecards
+from sarlang_hf.scoring.verdicts import ANSWER_FIELDS, VERDICTS_FILE, Answer, Verdict, judge_answers, write_verdicts
 from sarlang_hf.tasks.outputs import run_folder
-from sarlang_hf.tasks.prompts import VQA_VERSION
 from sarlang_hf.tasks.settings import judge, protocol
 
 _log = logging.getLogger(__name__)
 
-_ANSWER = ("question_id", "image_id", "source", "scene", "question", "gold", "type", "application", "template", "prediction")
-
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How many questions a task has, and what names their choice in the signature."""
+    """How many questions a task has, and what else names it in the signature."""
 
     questions: int
     extra: Mapping[str, str]
@@ -58,14 +55,14 @@ def judge_run(items: list[dict[str, Any]], dataset: DatasetFolder, extent: Exten
         output_path: what the user gave as `--output_path`.
     """
     task = items[0]["task"]
-    answers = [Answer(**{name: item[name] for name in _ANSWER}) for item in items]
+    answers = [Answer(**{name: item[name] for name in ANSWER_FIELDS}) for item in items]
     verdicts = judge_answers(answers, protocol=protocol(), task=task)
     card = score(
         verdicts,
         task=task,
-        task_version=VQA_VERSION,
+        task_version=TASK_VERSION,
         protocol=protocol(),
-        dataset=DatasetRef(dataset.kind, dataset.sha256, str(dataset.path)),
+        dataset=DatasetRef(dataset.kind, dataset.sha256),
         judge=judge(),
         expected=extent.questions,
         extra=extent.extra,

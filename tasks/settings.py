@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import TypeVar
 
 from sarlang_hf.errors import SarlangError, UsageError
+from sarlang_hf.scoring.answers import JUDGES, PROTOCOLS, JudgeName, Protocol
 
-Protocol = Literal["strict"]
-Judge = Literal["off"]
+Choice = TypeVar("Choice", bound=str)
 
 
 def protocol() -> Protocol:
@@ -21,18 +21,35 @@ def protocol() -> Protocol:
     Raises:
         UsageError: a protocol that does not exist.
     """
-    _require("SARLANG_PROTOCOL", "strict", "the strict protocol, which needs no judge model")
-    return "strict"
+    return _chosen("SARLANG_PROTOCOL", PROTOCOLS)
 
 
-def judge() -> Judge:
+def judge() -> JudgeName:
     """`SARLANG_JUDGE`: the model that decides what the rules leave open; none by default.
 
     Raises:
         UsageError: a judge that does not exist.
     """
-    _require("SARLANG_JUDGE", "off", "rules alone; answers they cannot decide widen the reported range")
-    return "off"
+    return _chosen("SARLANG_JUDGE", JUDGES)
+
+
+def hints() -> bool:
+    """`SARLANG_HINTS`, on or off: whether prompts tell the possible answers (`texts.hints`); off by default.
+
+    Raises:
+        UsageError: neither of the two.
+    """
+    return _chosen("SARLANG_HINTS", ("off", "on")) == "on"
+
+
+def check_settings() -> None:
+    """Refuses a setting that does not exist before anything is done.
+
+    Raises:
+        UsageError: naming the variable.
+    """
+    for setting in (protocol, judge, hints):
+        setting()
 
 
 def cache_folder() -> Path:
@@ -55,11 +72,11 @@ def ends_with_user_error() -> Iterator[None]:
         raise SystemExit(error.exit_code) from error
 
 
-def _require(variable: str, only: str, meaning: str) -> None:
-    value = os.environ.get(variable) or only
-    if value != only:
-        raise UsageError(
-            f"unknown value {value!r}",
-            place=f"environment variable {variable}",
-            remedy=f"unset it or set it to {only!r}: {meaning}",
-        )
+def _chosen(variable: str, choices: Sequence[Choice]) -> Choice:
+    """The choice an environment variable makes; the first where it is unset or empty."""
+    value = os.environ.get(variable) or choices[0]
+    for choice in choices:
+        if choice == value:
+            return choice
+    place, remedy = f"environment variable {variable}", f"unset it or set it to {' or '.join(map(repr, choices))}"
+    raise UsageError(f"unknown value {value!r}", place=place, remedy=remedy)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sarlang_hf.data import open_dataset
 from sarlang_hf.files import write_atomically
-from sarlang_hf.tasks.settings import cache_folder, judge, protocol
+from sarlang_hf.tasks.settings import cache_folder, check_settings
 
 TEMPLATES = Path(__file__).parent
 PLACEHOLDER = "$test_questions"
@@ -27,11 +27,10 @@ def write_tasks() -> Path:
 
     Raises:
         DatasetNotFoundError: there is no dataset, or it has no test questions.
-        UsageError: the environment asks for a protocol or a judge that does not exist.
+        UsageError: the environment asks for a protocol, a judge or hints that do not exist.
         OutputError: the cache folder cannot be written.
     """
-    protocol()
-    judge()
+    check_settings()
     return write_files(filled(open_dataset().files("vqa_questions", "test")), cache_folder() / "tasks")
 
 

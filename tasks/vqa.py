@@ -16,15 +16,15 @@ from PIL import Image
 
 from sarlang_hf.data import DatasetFolder, ImageStore, open_dataset
 from sarlang_hf.errors import UsageError
+from sarlang_hf.scoring.verdicts import DATASET_COLUMN
 from sarlang_hf.tasks.lite import Selection, select
 from sarlang_hf.tasks.prompts import vqa_prompt
 from sarlang_hf.tasks.results import Extent, Judged, judge_run, judged
-from sarlang_hf.tasks.settings import ends_with_user_error
+from sarlang_hf.tasks.settings import ends_with_user_error, hints
+from sarlang_hf.texts.hints import hint
 
 Doc = Mapping[str, Any]
 Item = dict[str, Any]
-
-_COPIED = ("question_id", "image_id", "source", "scene", "question", "type", "application", "template")
 
 
 def doc_to_visual(doc: Doc) -> list[Image.Image]:
@@ -34,8 +34,10 @@ def doc_to_visual(doc: Doc) -> list[Image.Image]:
 
 
 def doc_to_text(doc: Doc) -> str:
-    """The prompt of a question."""
-    return vqa_prompt(doc["question"])
+    """The prompt of a question, with the hint of its type before it where `SARLANG_HINTS` asks for hints."""
+    with ends_with_user_error():
+        told = hints()
+    return vqa_prompt(doc["question"], hint=hint(doc["type"], doc["source"]) if told else "")
 
 
 def docs(dataset: Any) -> Any:
@@ -66,7 +68,7 @@ def _items(task: str, doc: Doc, results: list[str | None]) -> dict[str, Item]:
     lmms-eval logs every item of every question, so that four whole ones would make its sample files several times as long.
     """
     key = {"task": task, "question_id": doc["question_id"], "image_id": doc["image_id"], "score": 0.0}
-    answer = {name: doc[name] for name in _COPIED} | {"gold": doc["answer"], "prediction": results[0] if results else None}
+    answer = {name: doc[column] for name, column in DATASET_COLUMN.items()} | {"prediction": results[0] if results else None}
     return {
         "acc_strict": key | answer,
         "acc_strict_low": dict(key),
@@ -140,10 +142,11 @@ def _lite(source: str | None) -> Selection:
 
 
 def _extent(task: str) -> Extent:
+    extra = {"hints": "on"} if hints() else {}
     if task == "sarlang_vqa_lite":
         lite = _lite(_source())
-        return Extent(len(lite.rows), {"lite": lite.digest})
-    return Extent(_folder(_source()).questions("test").num_rows, {})
+        return Extent(len(lite.rows), {"lite": lite.digest, **extra})
+    return Extent(_folder(_source()).questions("test").num_rows, extra)
 
 
 def _require_questions_of(folder: DatasetFolder, dataset: Any) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,18 @@ import sarlang_hf
 from sarlang_hf.sources import SARDet100K
 
 ROOT = Path(__file__).parents[1]
+
+
+HEAVY = ("torch", "transformers", "lmms_eval")
+
+
+@pytest.fixture(autouse=True)
+def nothing_heavy_is_loaded() -> Iterator[None]:
+    """Tests run in a process without torch and lmms-eval; those that need them start one of their own."""
+    before = {name for name in HEAVY if name in sys.modules}
+    yield
+    loaded = [name for name in HEAVY if name in sys.modules and name not in before]
+    assert not loaded, f"this test has loaded {', '.join(loaded)}"
 
 
 @pytest.fixture(scope="session")

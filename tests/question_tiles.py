@@ -16,7 +16,7 @@ SHIPS_FIRST = (0.6, 0.12, 0.08, 0.09, 0.07, 0.04)
 
 
 def tile_with(*boxes: Box, width: int = 512, height: int = 512, stem: str = "0000001", split: Split | None = "train") -> Tile:
-    return Tile("sardet100k", stem, split, Path(), "test", width, height, boxes, "CC-BY-NC-4.0", False)
+    return Tile("sardet100k", stem, split, Path(), Path(), "test", width, height, boxes, "CC-BY-NC-4.0", False)
 
 
 def box_at(category: str, u: float, v: float, size: float = 20) -> Box:

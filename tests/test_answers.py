@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -26,6 +27,10 @@ def official_short_circuit(gold: str, prediction: str) -> bool | None:
     return gold == prediction if gold in {"yes", "no", *map(str, range(100))} else None
 
 
+PAGE = Path(__file__).parents[1] / "docs" / "tasks.md"
+WORD = {True: "right", False: "wrong", None: "undecided"}
+
+
 def documented_defects() -> list[tuple[str, ...]]:
     table = answers.__doc__.split("official   strict\n")[1].split("\n\n")[0]
     return [tuple(re.split(r"\s{2,}", line.strip())) for line in table.splitlines()]
@@ -34,15 +39,25 @@ def documented_defects() -> list[tuple[str, ...]]:
 @pytest.mark.parametrize(("gold", "prediction", "official", "strict"), documented_defects())
 def test_documented_defects_of_the_official_script_are_real_and_mended(gold, prediction, official, strict):
     prediction = prediction.replace("...", "bridge, harbor")
-    word = {True: "right", False: "wrong", None: "undecided"}
-    assert word[official_short_circuit(gold, prediction)] == official
+    assert WORD[official_short_circuit(gold, prediction)] == official
     decision = decide("", gold, prediction)
-    said = word[decision.verdict] + f" ({decision.rule})"
+    said = WORD[decision.verdict] + f" ({decision.rule})"
     assert said == strict
 
 
 def test_the_table_of_defects_holds_all_rows_of_the_audit():
     assert len(documented_defects()) == 11
+
+
+def rows_of_the_page() -> list[list[str]]:
+    table = PAGE.read_text().split("| official script | strict |\n")[1].split("\n\n")[0]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[1:]]
+
+
+@pytest.mark.parametrize(("gold", "prediction", "official", "strict"), rows_of_the_page())
+def test_the_page_of_the_protocol_tells_what_happens(gold, prediction, official, strict):
+    assert WORD[official_short_circuit(gold, prediction)] == official
+    assert WORD[decide("", gold, prediction).verdict] == strict
 
 
 @pytest.mark.parametrize(
@@ -55,6 +70,16 @@ def test_the_table_of_defects_holds_all_rows_of_the_audit():
         ("yes", "no, there are not", False, "polarity"),
         ("yes", "yes and no", True, "polarity"),  # the first one counts
         ("no", "yes and no", False, "polarity"),
+        ("no", "No, that is not true.", True, "polarity"),
+        ("yes", "There are no bridges, but yes, there are ships", None, "polarity:both"),
+        ("yes", "no bridges, but yes, there are ships", None, "polarity:both"),  # it opens with the bridges
+        ("no", "no bridges", True, "polarity"),
+        ("yes", "No. 1 object is a ship", None, "polarity:none"),
+        ("yes", "Yes: object no. 1", True, "polarity"),
+        ("no", "no doubt there are", None, "polarity:none"),
+        ("no", "No idea", None, "polarity:none"),
+        ("no", "false positive", None, "polarity:none"),
+        ("yes", "It is a true-color image", None, "polarity:none"),
         ("no", "There isn't any", None, "polarity:none"),  # a denial of what?
         ("no", "I don't know", None, "polarity:none"),
         ("no", "It is unknown", None, "polarity:none"),
@@ -102,6 +127,11 @@ def test_yes_and_no_by_the_first_polarity_word(gold, prediction, verdict, rule):
         ("3", "[3]", True, "exact"),
         ("4", "[3]", False, "count"),
         ("3", "\\boxed{3}", True, "count"),
+        ("1", "Based on image 1, there are several ships", None, "count:none"),
+        ("1", "Based on image 1, there are 4 ships", False, "count"),
+        ("1", "See figure 1", None, "count:none"),
+        ("1", "No. 1 object is a ship", None, "count:none"),
+        ("1", "Several ships, seen at 1 m resolution", None, "count:none"),
         ("3", "**3**", True, "exact"),
     ],
 )
@@ -122,6 +152,15 @@ def test_a_count_is_the_one_number_named(gold, prediction, verdict, rule):
         ("right", "left or right", False, "position"),
         ("right", "not left but right", None, "position:negated"),
         ("right", "in the north", None, "position:none"),
+        ("center", "right in the center", None, "position:several"),
+        ("left", "on the left side, near the bottom", None, "position:several"),
+        ("left", "on the right side, near the bottom", False, "position"),
+        ("left", "in the top left corner of the image", False, "position"),  # a corner is one place, and another one
+        ("left", "left, top, center", False, "position"),
+        ("left", "It could be left, right, top, bottom or center", False, "position"),  # says nothing
+        ("top left", "top left, away from the center", False, "position"),
+        ("left", "It is left blank", None, "position:none"),
+        ("right", "Right now it is on the left", False, "position"),
         ("right", "brightly lit", None, "position:none"),
     ],
 )
@@ -139,6 +178,12 @@ def test_positions_as_label_sets(gold, prediction, verdict, rule):
         ("bridge and ship", "ship, bridge", True, "class"),
         ("bridge, ship", "ship", False, "class"),
         ("ship", "ship, aircraft, car, tank, bridge, harbor", False, "class"),
+        ("harbor", "The main object is a harbor with several ships", None, "class:several"),
+        ("harbor", "The main object is a bridge with several ships", False, "class"),
+        ("ship", "ship, harbor", False, "class"),
+        ("ship", "ships or a harbor", False, "class"),
+        ("bridge, ship", "The image shows a bridge, a ship and a car", False, "class"),
+        ("ship", "It could be a ship, an aircraft, a car, a tank, a bridge or a harbor", False, "class"),
         ("car", "cargo", None, "class:none"),
         ("tank", "a tanker", None, "class:none"),
         ("ship", "Not a ship", None, "class:negated"),
@@ -191,10 +236,8 @@ def test_type_settles_what_the_reference_leaves_open():
     assert decide(COUNT, "none", "0", type="instance_counting").verdict is True
     assert decide(COUNT, "3 ships", "three", type="instance_counting").verdict is True
     assert decide(COUNT, "3 ships", "three") == Decision(None, "open")
-    assert decide("Which way does the road run?", "left", "from the top to the left") == Decision(False, "position")
-    assert decide("Which way does the road run?", "left", "from the top to the left", type="general_inquiry") == Decision(
-        None, "open"
-    )
+    assert decide("Which way does the road run?", "left", "to the top") == Decision(False, "position")
+    assert decide("Which way does the road run?", "left", "to the top", type="general_inquiry") == Decision(None, "open")
 
 
 def test_a_repeated_question_is_not_part_of_the_answer():
@@ -270,20 +313,41 @@ def test_blanks_case_and_full_stop_change_nothing(gold, prediction, type_, befor
 
 @settings(deadline=None)
 @given(closed_gold, plain_answer, st.integers(1, 40))
-def test_irrelevant_words_around_an_answer_do_not_change_the_verdict(gold, prediction, length):
+@example("ship", "ship harbours", 1)
+@example("yes", "yes no", 1)
+def test_irrelevant_words_around_an_answer_never_turn_its_verdict(gold, prediction, length):
+    """A list, or a polarity that opens the answer, may become a sentence that rules cannot decide; no more than that."""
     padding = " ".join(["image", "shows", "water"] * length)
-    verdict = decide("", gold, prediction).verdict
+    plain, padded = decide("", gold, prediction), decide("", gold, f"{padding} {prediction} {padding}")
     if tokens(prediction):
-        assert decide("", gold, f"{padding} {prediction} {padding}").verdict is verdict
+        assert padded.verdict is plain.verdict or padded.rule in {"class:several", "position:several", "polarity:both"}
 
 
 @settings(deadline=None)
 @given(st.sets(st.sampled_from(CATEGORIES), min_size=1), st.sets(st.sampled_from(CATEGORIES), min_size=1), st.data())
-def test_class_answers_are_right_exactly_if_the_sets_agree(gold, named, data):
+def test_class_answers_in_a_sentence_are_right_exactly_if_the_sets_agree(gold, named, data):
     order = data.draw(st.permutations(sorted(named)))
     plural = data.draw(st.sampled_from(["", "s"]))
     prediction = "The image shows " + " and ".join(label + plural for label in order) + "."
-    assert decide("", ", ".join(sorted(gold)), prediction).verdict is (gold == named)
+    more = len(gold) == 1 and gold < named < set(CATEGORIES)
+    assert decide("", ", ".join(sorted(gold)), prediction) == (
+        Decision(None, "class:several") if more else Decision(gold == named, "class")
+    )
+
+
+@settings(deadline=None)
+@given(st.sets(st.sampled_from(CATEGORIES), min_size=1), st.permutations(CATEGORIES), st.integers(1, 6))
+def test_a_bare_list_of_classes_is_right_exactly_if_the_sets_agree(gold, order, length):
+    named = order[:length]
+    assert decide("", ", ".join(sorted(gold)), ", ".join(named)).verdict is (gold == set(named))
+
+
+@settings(deadline=None)
+@given(plain_answer)
+def test_no_answer_is_right_for_two_references(prediction):
+    """Whatever a model hedges with, at most one of the possible references takes it."""
+    for golds in (["yes", "no"], CATEGORIES, POSITIONS, ["0", "2", "3"]):
+        assert sum(decide("", gold, prediction).verdict is True for gold in golds) <= 1
 
 
 @settings(deadline=None)
@@ -291,3 +355,18 @@ def test_class_answers_are_right_exactly_if_the_sets_agree(gold, named, data):
 def test_numbers_are_compared_as_numbers(gold, said):
     decision = decide(COUNT, str(gold), f"There are {said:,} of them")
     assert decision == Decision(gold == said, "count")
+
+
+@pytest.mark.parametrize(
+    ("gold", "prediction", "verdict"),
+    [
+        ("3", "Number of ships in the image: 3", True),
+        ("2", "Number of ships in the image: 3", False),
+        ("3", "Image 1 shows 3 ships.", True),
+        ("1", "Based on image 1, there are several ships", None),  # the number of an image
+        ("no", "No, 3 ships", True),  # a comma makes the no an answer
+        ("yes", "No. 1 object is a ship", None),  # an abbreviation of 'number'
+    ],
+)
+def test_a_number_that_names_a_thing_counts_nothing(gold, prediction, verdict):
+    assert decide("How many ships are visible in the image?", gold, prediction).verdict is verdict

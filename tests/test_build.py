@@ -20,12 +20,14 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from PIL import Image
-from trees import Picture, contents, edit_json, plain_tree, sardet_tree
+from question_oracle import possible_answers
+from question_tiles import tile_with
+from trees import VESSEL, Picture, coco_folder, contents, edit_json, plain_tree, sardet_tree
 
 import sarlang_hf
 from sarlang_hf.errors import DatasetNotFoundError, ImageFault, SourceError, UsageError
 from sarlang_hf.packaging.manifest import Manifest, read_manifest
-from sarlang_hf.schema import CONFIGS, features
+from sarlang_hf.schema import CONFIGS, Box, features
 from sarlang_hf.sources import SIMULATION_MARKER, Coco, SARDet100K
 
 
@@ -180,6 +182,118 @@ def test_a_build_of_something_else_is_refused(plain_dataset: Path) -> None:
     assert contents(plain_dataset) == before
 
 
+def test_an_image_fault_is_followed_by_skipping(tree: Path, tmp_path: Path) -> None:
+    (tree / "JPEGImages/val/0000014.png").write_bytes(b"")
+    with pytest.raises(ImageFault, match="is empty"):
+        build(tmp_path / "d", tree, rows_per_shard=5)
+    manifest = build(tmp_path / "d", tree, rows_per_shard=5, on_error="skip")  # shards finished before the fault are kept
+    assert manifest.rejects == {"empty_file": 1}
+
+
+def test_a_bad_annotation_is_followed_by_mending_it(tree: Path, tmp_path: Path) -> None:
+    path = tree / "Annotations/train.json"
+    good = path.read_text()
+    path.write_text(good[:100])
+    with pytest.raises(SourceError):
+        build(tmp_path / "d", tree)
+    path.write_text(good)
+    build(tmp_path / "d", tree)
+    sarlang_hf.verify(tmp_path / "d")
+
+
+def test_an_unmapped_class_is_followed_by_mapping_it(tmp_path: Path) -> None:
+    root = coco_folder(tmp_path / "c", {"train.json": [Picture("a.png", boxes=VESSEL)]}, ("vessel",))
+    with pytest.raises(SourceError, match="no category given for vessel"):
+        sarlang_hf.build(tmp_path / "d", [Coco(root)])
+    manifest = sarlang_hf.build(tmp_path / "d", [Coco(root, class_map={"vessel": "ship"})])
+    assert manifest.counts["boxes"] == {"train": {"ship": 1}}
+    assert [source.parameters for source in manifest.sources] == [{"class_map": {"vessel": "ship"}}]
+
+
+def test_finished_shards_of_another_request_are_not_thrown_away(tree: Path, tmp_path: Path) -> None:
+    (tree / "JPEGImages/val/0000014.png").write_bytes(b"")
+    with pytest.raises(ImageFault):
+        build(tmp_path / "d", tree, rows_per_shard=5)
+    with pytest.raises(UsageError, match=r"finished shards of a build with parameters\.seed = 0, now 1") as caught:
+        build(tmp_path / "d", tree, rows_per_shard=5, seed=1)
+    shutil.rmtree(tmp_path / "d/.build")  # the remedy
+    assert ".build to start over" in caught.value.remedy
+    build(tmp_path / "d", tree, rows_per_shard=5, seed=1, on_error="skip")
+
+
+def test_settings_of_a_source_belong_to_the_build(tmp_path: Path) -> None:
+    root = coco_folder(tmp_path / "c", {"train.json": [Picture("a.png", boxes=VESSEL)]}, ("vessel",))
+    sarlang_hf.build(tmp_path / "d", [Coco(root, class_map={"vessel": "ship"})])
+    with pytest.raises(UsageError, match=r"class_map\.vessel = 'ship', now 'car'"):
+        sarlang_hf.build(tmp_path / "d", [Coco(root, class_map={"vessel": "car"})])
+
+
+def test_images_left_out_earlier_are_not_hidden(tree: Path, tmp_path: Path) -> None:
+    (tree / "JPEGImages/val/0000014.png").write_bytes(b"")
+    build(tmp_path / "d", tree, on_error="skip")
+    with pytest.raises(UsageError, match="has left 1 images out here"):
+        build(tmp_path / "d", tree)
+
+
+def test_a_source_that_moved_away_in_the_middle_is_noticed(tree: Path, tmp_path: Path) -> None:
+    (tree / "JPEGImages/val/0000014.png").write_bytes(b"")
+    with pytest.raises(ImageFault):
+        build(tmp_path / "d", tree, rows_per_shard=5)
+    moved = tree.rename(tmp_path / "moved")
+    with pytest.raises(SourceError, match="is gone"):
+        build(tmp_path / "d", moved, rows_per_shard=5, on_error="skip")
+    moved.rename(tree)
+    assert build(tmp_path / "d", tree, rows_per_shard=5, on_error="skip").rejects == {"empty_file": 1}
+
+
+def test_rejects_do_not_depend_on_where_the_source_lies(tree: Path, tmp_path: Path) -> None:
+    (tree / "JPEGImages/val/0000014.png").write_bytes(b"")
+    edit_json(tree / "Annotations/train.json", annotations=lambda rows: [{**rows[0], "bbox": [1, 1, 0, 0]}, *rows[1:]])
+    moved = shutil.copytree(tree, tmp_path / "elsewhere/deeper")
+    for out, root in (("a", tree), ("b", moved)):
+        build(tmp_path / out, root, on_error="skip")
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    assert len((tmp_path / "a/rejects.jsonl").read_text().splitlines()) == 2
+    assert str(tmp_path) not in (tmp_path / "a/rejects.jsonl").read_text()
+
+
+def test_another_release_does_not_continue_or_pass_for_this_one(
+    plain_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(plain_dataset, tmp_path / "d")
+    monkeypatch.setattr("sarlang_hf.packaging.engine.version", lambda _name: "9.9.9")
+    with pytest.raises(UsageError, match=r"generator = 'sarlang-hf .*', now 'sarlang-hf 9\.9\.9'"):
+        build(folder, plain_dataset.parent / "SARDet_100K", rows_per_shard=5)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("on_error", "maybe"), ("rows_per_shard", 0), ("limit", 0), ("limit", -1), ("density", 0.0), ("density", float("nan"))],
+)
+def test_options_outside_their_range_leave_no_trace(tree: Path, tmp_path: Path, option: str, value: object) -> None:
+    with pytest.raises(UsageError, match=option):
+        build(tmp_path / "d", tree, **{option: value})
+    assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize("which", ["plain_dataset", "demo_dataset", "real"])
+def test_every_stored_answer_follows_from_the_stored_boxes(which: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    if which == "real":
+        folder = tmp_path / "d"
+        build(folder, request.getfixturevalue("realdata") / "sardet_layout")
+    else:
+        folder = request.getfixturevalue(which)
+    answered = 0
+    for split in ("train", "test"):
+        for row in rows(folder, "vqa", split):
+            boxes = [Box(*box["bbox"], box["category"]) for box in row["objects"]]
+            tile = tile_with(*boxes, width=row["width"], height=row["height"])
+            for question in row["questions"]:
+                assert possible_answers(question["question"], tile) == {question["answer"]}, (row["image_id"], question)
+                answered += 1
+    assert answered > 80
+
+
 def test_a_folder_of_other_files_is_refused(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home/thesis.txt").write_text("mine")
@@ -271,10 +385,12 @@ def test_a_build_without_a_usable_image_is_an_error(tree: Path, tmp_path: Path) 
 
 
 BUILD = """
-import sys
+import signal, sys
 from pathlib import Path
 import sarlang_hf
+from sarlang_hf.packaging import engine
 from sarlang_hf.sources import SARDet100K
+engine.remove_work = lambda _out: signal.pause()  # so that a kill after the manifest cannot come too late
 sarlang_hf.build(Path(sys.argv[2]), [SARDet100K(Path(sys.argv[1]))], rows_per_shard=2)
 """
 
@@ -304,32 +420,36 @@ def test_killed_and_run_again_gives_the_same_bytes(
     tmp_path: Path, undisturbed: tuple[Path, dict[str, bytes]], moment: str
 ) -> None:
     root, expected = undisturbed
-    command = [sys.executable, "-c", BUILD, str(root), str(tmp_path / "d")]
-    process = subprocess.Popen(command)
+    process = subprocess.Popen([sys.executable, "-c", BUILD, str(root), str(tmp_path / "d")])
     while not (tmp_path / moment).exists() and process.poll() is None:
         time.sleep(0.0005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    finished = sorted((tmp_path / "d/.build").glob("receipts/train-*.json"))
-    kept = {path.name: path.stat().st_mtime_ns for path in finished}
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
     if not (tmp_path / "d/manifest.json").exists():
         with pytest.raises(DatasetNotFoundError, match="not finished"):
             sarlang_hf.load(tmp_path / "d")
-    watched = _receipt_times_while_building(tmp_path / "d", root, kept)
-    assert watched == kept
+    build(tmp_path / "d", root, rows_per_shard=2)
     assert contents(tmp_path / "d") == expected
 
 
-def _receipt_times_while_building(out: Path, root: Path, kept: dict[str, int]) -> dict[str, int]:
-    """Finishes a build and returns when the receipts in `kept` had been written, as seen at its end."""
-    seen: dict[str, int] = {}
+def test_finished_shards_are_not_built_again(undisturbed: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
+    def stop_after_ten(phase: str, done: int, _total: int | None) -> None:
+        if phase == "building shards" and done >= 20:
+            raise KeyboardInterrupt
 
-    def look(_phase: str, done: int, total: int | None) -> None:
-        if done == total:
-            seen.update({name: (out / ".build/receipts" / name).stat().st_mtime_ns for name in kept})
+    def look(phase: str, done: int, total: int | None) -> None:
+        if phase == "building shards" and done == total:
+            seen.update({path.name: path.stat().st_mtime_ns for path in receipts.iterdir()})
 
-    build(out, root, rows_per_shard=2, progress=look)
-    return seen if kept and seen else kept
+    root, _ = undisturbed
+    receipts, seen = tmp_path / "d/.build/receipts", {}
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path / "d", root, rows_per_shard=2, progress=stop_after_ten)
+    kept = {path.name: path.stat().st_mtime_ns for path in receipts.iterdir()}
+    build(tmp_path / "d", root, rows_per_shard=2, progress=look)
+    assert len(kept) == 10
+    assert kept.items() <= seen.items()
+    assert len(seen) == 25
 
 
 def test_workers_die_with_a_killed_build(undisturbed: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from trees import VESSEL, Picture, coco_folder, contents, plain_tree
 from sarlang_hf.cli import sarlang
 from sarlang_hf.cli.build import parse_class_map
 from sarlang_hf.errors import UsageError
+from sarlang_hf.schema import CATEGORIES
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -87,11 +88,23 @@ def test_coco_sources_by_name_with_a_class_map(tmp_path: Path) -> None:
     assert counts["boxes"] == {"train": {"ship": 14}, "test": {"ship": 6}}
 
 
+def test_sources_are_found_by_relative_paths_and_through_links(tmp_path: Path) -> None:
+    coco_folder(tmp_path / "sets/real", {"boxes.json": [Picture(f"{i}.png") for i in range(4)]}, CATEGORIES)
+    (tmp_path / "link").symlink_to("sets/real")
+    for out, source in (("a", "sets/real"), ("b", "link")):
+        command = [sys.executable, "-m", "sarlang_hf.cli", "build", out, "--coco", source]
+        built = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert built.returncode == 0, built.stderr
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
 ERRORS = [
     (["build", "OUT"], "no source given", "--sardet"),
     (["build", "OUT", "--sardet", "TREE/nothing"], "folder does not exist", "give the folder"),
     (["build", "OUT", "--coco", "TREE", "--coco", "TREE"], "two sources are named 'coco'", "--coco NAME=DIR"),
-    (["build", "OUT", "--sardet", "TREE", "--density", "0"], "0.0 is no number of questions", "above 0"),
+    (["build", "OUT", "--sardet", "TREE", "--density", "0"], "density is 0.0", "above 0"),
+    (["build", "OUT", "--sardet", "TREE", "--class-map", "a=ship"], "no COCO set given has a class 'a'", "--coco DIR"),
+    (["build", "OUT", "--coco", "SET", "--class-map", "vesel=ship"], "has a class 'vesel'", "the classes are vessel"),
     (["build", "TREE", "--sardet", "TREE"], "holds other files", "new or empty folder"),
     (["verify", "TREE"], "no dataset here", "sarlang build"),
     (["info", "TREE"], "no dataset here", "SARLANG_DATASET"),
@@ -105,7 +118,9 @@ def test_user_errors_have_a_place_a_problem_and_a_remedy(
     tree: Path, tmp_path: Path, arguments: list[str], problem: str, remedy: str
 ) -> None:
     before = contents(tree)
-    result = run(*(part.replace("OUT", str(tmp_path / "out")).replace("TREE", str(tree)) for part in arguments))
+    given = {"SET": coco_folder(tmp_path / "set", {"train.json": [Picture("a.png", boxes=VESSEL)]}, ("vessel",))}
+    given |= {"OUT": tmp_path / "out", "TREE": tree, "TREE/nothing": tree / "nothing", "TREE/none.csv": tree / "none.csv"}
+    result = run(*(given.get(part, part) for part in arguments))
     assert result.returncode == 2
     assert result.stdout == ""
     place_and_problem, arrow, advice = result.stderr.rpartition("\n  -> ")

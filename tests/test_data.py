@@ -17,12 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from trees import Picture, sardet_tree
+from trees import Picture, edit_json, plain_tree, sardet_tree
 
 import sarlang_hf
 from sarlang_hf.data import open_dataset
 from sarlang_hf.errors import DatasetCorruptError, DatasetFormatError, DatasetNotFoundError, SarlangError, UsageError
 from sarlang_hf.loading_script.sarlang_1m import Sarlang1M
+from sarlang_hf.packaging.manifest import MANIFEST
 from sarlang_hf.packaging.parquet import arrow_schema, shard
 from sarlang_hf.schema import features
 from sarlang_hf.sources import SARDet100K
@@ -99,13 +100,22 @@ def test_load_gives_images_that_decode(plain_dataset: Path) -> None:
     assert loaded["test"][0]["image"].size == (64, 48)
 
 
-@pytest.mark.parametrize("streaming", [False, True])
-def test_vqa_flat_has_a_row_per_question_with_its_image(plain_dataset: Path, streaming: bool) -> None:
-    rows = list(sarlang_hf.load(plain_dataset, "vqa_flat", "test", streaming=streaming))
+def test_vqa_flat_has_a_row_per_question_with_its_image(plain_dataset: Path) -> None:
+    rows = list(sarlang_hf.load(plain_dataset, "vqa_flat", "test"))
     images = sarlang_hf.load(plain_dataset, "vqa", "test")
     expected = [(image["image_id"], q["question"], image["image"]) for image in images for q in image["questions"]]
     assert [(row["image_id"], row["question"]) for row in rows] == [entry[:2] for entry in expected]
     assert all(np.array_equal(row["image"], entry[2]) for row, entry in zip(rows, expected, strict=True))
+
+
+def test_vqa_flat_takes_columns_orders_and_filters(plain_dataset: Path) -> None:
+    flat = sarlang_hf.load(plain_dataset, "vqa_flat", "test")
+    assert flat.column_names[-1] == "image"
+    assert set(flat.select_columns(["question", "answer"])[0]) == {"question", "answer"}
+    assert flat.select_columns(["question", "image"])[0]["image"].size == (64, 48)
+    assert flat.shuffle(seed=1)[0]["image"].size == (64, 48)
+    assert {row["answer"] for row in flat.filter(lambda row: row["answer"] == "yes")} == {"yes"}
+    assert pickle.loads(pickle.dumps(flat))[3]["image"] == flat[3]["image"]
 
 
 def test_vqa_flat_is_lazy(plain_dataset: Path, hf_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,11 +135,14 @@ from datasets import load_dataset
 plain = load_dataset("sarlang-1m")
 questions = load_dataset("sarlang-1m", "vqa_questions", split="test")
 stream = list(load_dataset("sarlang-1m", streaming=True, split="test"))
+import sarlang_hf
+flat = list(sarlang_hf.load("sarlang-1m", "vqa_flat", "test", streaming=True))
 print(json.dumps({
     "splits": {name: len(rows) for name, rows in plain.items()},
     "feature": type(plain["train"].features["image"]).__name__,
     "questions": len(questions), "columns": questions.column_names,
     "decoded": [list(row["image"].size) for row in plain["test"]], "streamed": [row["image"].mode for row in stream],
+    "flat": [[row["question"], list(row["image"].size)] for row in flat],
 }), flush=True)
 import os
 os._exit(0)  # a streamed Parquet file can hang the interpreter's exit (apache/arrow#45214)
@@ -147,6 +160,8 @@ def test_load_dataset_by_bare_name_in_a_fresh_process(plain_dataset: Path, tmp_p
     assert seen["columns"] == list(features("vqa_questions"))
     assert seen["decoded"] == [[64, 48]] * 6
     assert seen["streamed"] == ["L"] * 6
+    asked = open_dataset(plain_dataset).questions("test")["question"].to_pylist()
+    assert seen["flat"] == [[question, [64, 48]] for question in asked]
 
 
 @pytest.mark.parametrize("config", ["vqa", "vqa_questions"])
@@ -272,7 +287,11 @@ QUESTIONS = "data/questions-train-00000-of-00001.parquet"
         (lambda folder: _rewrite(folder, QUESTIONS, lambda t: t.take([1, 0, *range(2, len(t))])), "is not where", SHARD[:14]),
         (lambda folder: _rewrite(folder, SHARD, lambda t: t.take([1, 0, *range(2, len(t))])), "out of order", SHARD),
         (lambda folder: (folder / "manifest.json").write_text("{"), "is not a manifest", "manifest.json"),
-        (lambda folder: (folder / "manifest.json").write_text('{"format_version": "1.0"}'), "lacks a field", "manifest.json"),
+        (lambda folder: (folder / "manifest.json").write_text('{"format_version": "1.0"}'), "'dataset_kind'", "manifest.json"),
+        (lambda folder: edit_json(folder / MANIFEST, counts=[1]), "'counts'", "manifest.json"),
+        (lambda folder: edit_json(folder / MANIFEST, counts=lambda old: old | {"images": {}}), "counts of images", MANIFEST),
+        (lambda folder: edit_json(folder / MANIFEST, counts=lambda old: old | {"boxes": {}}), "counts of boxes", MANIFEST),
+        (lambda folder: edit_json(folder / MANIFEST, shards=lambda old: [old[0] | {"file": "../../x"}]), "outside", MANIFEST),
     ],
 )
 def test_verify_names_what_is_wrong(plain_dataset: Path, tmp_path: Path, damage: Any, problem: str, place: str) -> None:
@@ -299,6 +318,34 @@ def test_another_major_format_version_is_refused(plain_dataset: Path, tmp_path: 
     with pytest.raises(DatasetFormatError, match=r"format version 2\.0 cannot be read") as caught:
         open_dataset(folder)
     assert "install" in caught.value.remedy
+
+
+def test_fields_of_a_later_minor_version_are_passed_over(plain_dataset: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(plain_dataset, tmp_path / "d")
+    edit_json(
+        folder / "manifest.json", format_version="1.7", webdataset=[{"file": "x.tar"}], counts=lambda old: old | {"new": {}}
+    )
+    assert sarlang_hf.verify(folder).images == 18
+
+
+def test_the_builder_script_never_serves_another_folder_s_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stems = []
+    for name in ("a", "b"):
+        plain_tree(tmp_path / name / "s", train=3, val=1 if name == "a" else 2)
+        monkeypatch.chdir(tmp_path / name)
+        builder = Sarlang1M(config_name="vqa", sardet="s", cache_dir=str(tmp_path / "cache"))
+        builder.download_and_prepare()
+        stems.append(builder.as_dataset(split="test")["image_id"][:])
+    assert [len(found) for found in stems] == [1, 2]
+    edit_json(Path("s/Annotations/val.json"), annotations=[])
+    mended = Sarlang1M(config_name="vqa", sardet="s", cache_dir=str(tmp_path / "cache"))
+    mended.download_and_prepare()
+    assert [row["objects"] for row in mended.as_dataset(split="test")] == [[], []]
+
+
+def test_the_builder_script_without_a_source_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no source given"):
+        Sarlang1M(config_name="vqa", cache_dir=str(tmp_path))
 
 
 def test_a_source_that_brings_captions_gives_the_cap_config(tmp_path: Path) -> None:

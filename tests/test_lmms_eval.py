@@ -285,6 +285,34 @@ def test_failed_requests_are_unjudged_not_wrong(outcomes, demo_dataset):
     assert float(values["acc_strict_n_unjudged"]) == open_dataset(demo_dataset).questions("test").num_rows
 
 
+# --- the demonstration -------------------------------------------------------------------------------------------------------
+
+
+def test_the_demonstration_ends_with_a_table_and_leaves_everything_in_its_folder(tmp_path):
+    (tmp_path / "home").mkdir()
+    command = [sys.executable, "-m", "sarlang_hf.harness.demo", "runs/demo", "--train", "12", "--val", "4", "--size", "64"]
+    environment = {**_environment(tmp_path), "HOME": str(tmp_path / "home")}
+    for name in ("SARLANG_CACHE", "HF_HOME", "HF_HUB_OFFLINE"):  # the demonstration must see to these itself
+        del environment[name]
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+    total = open_dataset(tmp_path / "runs/demo/sarlang-1m").questions("test").num_rows
+    table = run.stdout[run.stdout.rindex("accuracy in percent, 95% interval") :]
+    for model, folder in (("prior (sees no image)", "prior"), ("tiny random Qwen2.5-VL", "tiny")):
+        (scorecard,) = (tmp_path / "runs/demo" / folder).rglob("sarlang_scorecard.json")
+        card = read_scorecards(scorecard)["sarlang_vqa"]
+        assert (card.overall.n, card.overall.clusters) == (total, 4)
+        _, interval, counts = (line.split("  ") for line in table[table.index(model) + len(model) :].splitlines()[:3])
+        low, high = (f"{100 * end:.1f}" for end in card.overall.interval)
+        assert next(filter(None, interval)).strip() == f"[{low}, {high}]"
+        assert next(filter(None, counts)).strip() == f"n={total} on 4"
+        assert card.signature in "".join(table.split())
+
+    left = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
+    assert {path for path in left if path.parts[:2] != ("runs", "demo")} == set()
+
+
 # --- real images -----------------------------------------------------------------------------------------------------------
 
 

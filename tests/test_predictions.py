@@ -14,11 +14,11 @@ from sarlang_hf.cli.score import score
 from sarlang_hf.data import open_dataset
 from sarlang_hf.errors import DatasetNotFoundError, PredictionsError, UsageError
 from sarlang_hf.scoring import score_predictions
-from sarlang_hf.scoring.offline import TASK_VERSION, Part, judge_predictions
+from sarlang_hf.scoring.answers import JUDGES, PROTOCOLS
+from sarlang_hf.scoring.offline import Part, judge_predictions
 from sarlang_hf.scoring.predictions import MAX_BYTES, read_predictions
 from sarlang_hf.scoring.scorecard import read_scorecards
 from sarlang_hf.scoring.verdicts import read_verdicts
-from sarlang_hf.tasks.prompts import VQA_VERSION
 
 KNOWN = {"q1", "q2", "q3"}
 
@@ -187,6 +187,20 @@ def test_predictions_for_training_questions_are_refused(plain_dataset):
         score_predictions(plain_dataset, dict.fromkeys(train, "yes"))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [({"3f0c": 3}, r"predictions\['3f0c'\]: prediction is 3, not text"), ({7: "3"}, "question_id is 7, not an id")],
+)
+def test_predictions_in_memory_are_held_to_the_rules_of_a_file(plain_dataset, gold, wrong, named):
+    with pytest.raises(PredictionsError, match=named):
+        score_predictions(plain_dataset, gold | wrong)
+
+
+def test_a_none_in_memory_is_a_missing_prediction_like_null_in_a_file(plain_dataset, gold):
+    overall = score_predictions(plain_dataset, gold | {next(iter(gold)): None}).overall
+    assert (overall.n_missing, overall.n_unjudged) == (1, 1)
+
+
 def test_a_protocol_of_the_future_is_refused(plain_dataset, gold):
     with pytest.raises(UsageError, match="'paper'"):
         score_predictions(plain_dataset, gold, protocol="paper")  # type: ignore[arg-type]
@@ -250,5 +264,6 @@ def test_unreadable_predictions_leave_nothing_behind(tmp_path, plain_dataset):
     assert not (tmp_path / "run").exists()
 
 
-def test_version_is_that_of_the_lmms_eval_tasks():
-    assert TASK_VERSION == VQA_VERSION
+def test_command_offers_what_scoring_knows():
+    offered = {option.name: option.type.choices for option in score.params if option.name in ("protocol", "judge")}
+    assert {name: tuple(choices) for name, choices in offered.items()} == {"protocol": PROTOCOLS, "judge": JUDGES}

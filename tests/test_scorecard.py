@@ -15,7 +15,7 @@ from sarlang_hf.scoring.tables import score_table, scorecard_table
 from sarlang_hf.scoring.uncertainty import clustered_interval
 from sarlang_hf.scoring.verdicts import Answer, Verdict, judge_answers, read_verdicts, write_verdicts
 
-DATASET = DatasetRef(kind="simulated", sha256="1a2b3c4d5e6f" + "0" * 52, path="sarlang-1m")
+DATASET = DatasetRef(kind="simulated", sha256="1a2b3c4d5e6f" + "0" * 52)
 COUNT = ("instance_counting", "How many ships are there in the image?", "counting/there-are")
 WHERE = ("object_positioning", "Where is the ship positioned within the image?", "positioning/one")
 

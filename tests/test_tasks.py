@@ -27,10 +27,12 @@ from sarlang_hf import lmms_plugin
 from sarlang_hf.data import open_dataset
 from sarlang_hf.errors import UsageError
 from sarlang_hf.harness.prior import learn_majority
-from sarlang_hf.scoring.scorecard import read_scorecards
-from sarlang_hf.scoring.verdicts import read_verdicts
+from sarlang_hf.schema import QUESTION_TYPES
+from sarlang_hf.scoring.answers import JUDGES, PROTOCOLS
+from sarlang_hf.scoring.scorecard import TASK_VERSION, read_scorecards
+from sarlang_hf.scoring.verdicts import DATASET_COLUMN, read_verdicts
 from sarlang_hf.tasks import lite, outputs, prompts, templates
-from sarlang_hf.tasks.settings import cache_folder, ends_with_user_error, judge, protocol
+from sarlang_hf.tasks.settings import cache_folder, ends_with_user_error, hints, judge, protocol
 
 GOLDEN = Path(__file__).with_name("golden") / "prompts.json"
 METRICS = ["acc_strict", "acc_strict_low", "acc_strict_high", "acc_strict_n_unjudged"]
@@ -45,7 +47,7 @@ _Yaml.add_constructor("!function", lambda loader, node: loader.construct_scalar(
 
 @pytest.fixture
 def dataset(demo_dataset, tmp_path, monkeypatch):
-    for variable in ("SARLANG_PROTOCOL", "SARLANG_JUDGE"):
+    for variable in ("SARLANG_PROTOCOL", "SARLANG_JUDGE", "SARLANG_HINTS"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("SARLANG_DATASET", str(demo_dataset))
     monkeypatch.setenv("SARLANG_CACHE", str(tmp_path / "cache"))
@@ -57,8 +59,29 @@ def dataset(demo_dataset, tmp_path, monkeypatch):
 
 def test_the_prompt_is_the_papers_to_the_character():
     golden = json.loads(GOLDEN.read_text())["sarlang_vqa"]
-    assert golden["version"] == prompts.VQA_VERSION
-    assert golden["prompt"] == prompts.vqa_prompt("How many ships are there in the image?")
+    assert golden["version"] == TASK_VERSION
+    assert golden["prompt"] == prompts.vqa_prompt(golden["question"])
+
+
+@pytest.mark.parametrize("setting", ["", "off", "on"])
+def test_hints_stand_in_the_prompt_only_where_the_environment_asks_for_them(monkeypatch, setting):
+    monkeypatch.setenv("SARLANG_HINTS", setting)
+    golden = json.loads(GOLDEN.read_text())["sarlang_vqa"]
+    asked = {"question": golden["question"], "source": "sardet100k"}
+    plain = dict.fromkeys(QUESTION_TYPES, golden["prompt"])
+    expected = golden["prompts_with_hints"] if setting == "on" else plain
+    assert {kind: vqa.doc_to_text({**asked, "type": kind}) for kind in QUESTION_TYPES} == expected
+
+
+def test_sources_with_other_classes_get_no_hint(monkeypatch):
+    monkeypatch.setenv("SARLANG_HINTS", "on")
+    doc = {"question": "What is it?", "type": "object_classification"}
+    hinted = {
+        source
+        for source in ("sardet100k", "coco", "spacenet6", "paired")
+        if "classes" in vqa.doc_to_text(doc | {"source": source})
+    }
+    assert hinted == {"sardet100k", "coco"}
 
 
 def test_braces_and_line_breaks_of_a_question_pass_unchanged():
@@ -68,17 +91,29 @@ def test_braces_and_line_breaks_of_a_question_pass_unchanged():
 # --- environment -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("variable", "setting"), [("SARLANG_PROTOCOL", protocol), ("SARLANG_JUDGE", judge)])
+@pytest.mark.parametrize(
+    ("variable", "setting"), [("SARLANG_PROTOCOL", protocol), ("SARLANG_JUDGE", judge), ("SARLANG_HINTS", hints)]
+)
 def test_a_setting_that_does_not_exist_names_the_variable_and_what_does(monkeypatch, variable, setting):
     monkeypatch.setenv(variable, "gpt-9")
-    with pytest.raises(UsageError, match=rf"{variable}.*'gpt-9'(.|\n)*'(strict|off)'"):
+    with pytest.raises(UsageError, match=rf"{variable}.*'gpt-9'(.|\n)*'(strict|off|on)'"):
         setting()
+    with pytest.raises(UsageError, match=variable):
+        templates.write_tasks()  # before any dataset is looked for
 
 
 def test_an_empty_variable_is_an_unset_one(monkeypatch):
-    for variable in ("SARLANG_PROTOCOL", "SARLANG_JUDGE", "SARLANG_CACHE"):
+    for variable in ("SARLANG_PROTOCOL", "SARLANG_JUDGE", "SARLANG_HINTS", "SARLANG_CACHE"):
         monkeypatch.setenv(variable, "")
-    assert (protocol(), judge(), cache_folder()) == ("strict", "off", Path.home() / ".cache" / "sarlang-hf")
+    assert (protocol(), judge(), hints()) == ("strict", "off", False)
+    assert cache_folder() == Path.home() / ".cache" / "sarlang-hf"
+
+
+@pytest.mark.parametrize(("variable", "setting", "known"), [("PROTOCOL", protocol, PROTOCOLS), ("JUDGE", judge, JUDGES)])
+def test_what_scoring_knows_may_be_chosen(monkeypatch, variable, setting, known):
+    for choice in known:
+        monkeypatch.setenv(f"SARLANG_{variable}", choice)
+        assert setting() == choice
 
 
 def test_a_user_error_ends_the_process_with_2_past_any_except_exception(capsys):
@@ -134,7 +169,7 @@ _TASKS = ("sarlang_vqa", "sarlang_vqa_lite")
 def test_the_yaml_of_both_tasks_differs_in_name_choice_and_task_only():
     whole, small = (yaml.load((templates.TEMPLATES / f"{name}.yaml").read_text(), _Yaml) for name in _TASKS)
     assert {key for key in whole if whole[key] != small[key]} == {"task", "process_docs", "process_results"}
-    assert whole["metadata"]["version"] == float(prompts.VQA_VERSION)
+    assert whole["metadata"]["version"] == float(TASK_VERSION)
     assert [metric["metric"] for metric in whole["metric_list"]] == METRICS
 
 
@@ -267,7 +302,7 @@ def test_questions_of_another_dataset_are_refused(capsys):
 
 @given(st.lists(st.text() | st.none(), max_size=2))
 def test_any_answer_of_a_model_becomes_one_item_a_metric(results):
-    doc = dict.fromkeys((*vqa._COPIED, "answer", "image_row"), "x")
+    doc = dict.fromkeys((*DATASET_COLUMN.values(), "image_row"), "x")
     items = vqa.process_results(doc, results)
     assert list(items) == METRICS
     assert items["acc_strict"]["prediction"] == (results[0] if results else None)
@@ -334,6 +369,28 @@ def test_the_tasks_of_a_run_share_one_folder_named_like_lmms_evals_files(dataset
     assert cards["sarlang_vqa"].dataset.sha256 == dataset.sha256
     verdicts = Counter(verdict.task for verdict in read_verdicts(folder / "sarlang_verdicts.parquet"))
     assert verdicts == {"sarlang_vqa": 5, "sarlang_vqa_lite": len(docs)}
+
+
+def test_the_signature_tells_of_hints_only_where_there_are_some(dataset, tmp_path, monkeypatch):
+    signatures = {}
+    for setting in ("off", "on"):
+        monkeypatch.setenv("SARLANG_HINTS", setting)
+        for task in _TASKS:
+            items = _answered(_docs(dataset), lambda _, doc: doc["answer"], task)
+            _run(str(tmp_path / setting), lambda items=items: _aggregate(items))
+        (file,) = (tmp_path / setting).rglob("sarlang_scorecard.json")
+        signatures[setting] = [card.signature for card in read_scorecards(file).values()]
+    assert [signature.replace("|hints=on", "", 1) for signature in signatures["on"]] == signatures["off"]
+    assert all(signature.count("|hints=on|n=") == 1 for signature in signatures["on"])
+    assert not any("hints" in signature for signature in signatures["off"])
+
+
+def test_nothing_in_a_scorecard_tells_where_the_dataset_lay(dataset, tmp_path):
+    items = _answered(_docs(dataset), lambda _, doc: doc["answer"])
+    _run(str(tmp_path), lambda: _aggregate(items))
+    (file,) = tmp_path.rglob("sarlang_scorecard.json")
+    assert json.loads(file.read_text())["sarlang_vqa"]["dataset"] == {"kind": "simulated", "sha256": dataset.sha256}
+    assert str(dataset.path.parent) not in file.read_text()
 
 
 def test_a_run_without_output_path_writes_nothing(dataset, tmp_path, monkeypatch):

@@ -62,6 +62,7 @@ def build(
     sources += [_coco(value, categories) for value in cocos]
     if not sources:
         raise UsageError("no source given", place="sarlang build", remedy="give --sardet DIR or --coco DIR")
+    _require_known_classes(categories, sources)
     with progress_bars() as report:
         manifest = build_dataset(
             out,
@@ -74,7 +75,6 @@ def build(
             on_error=on_error,
             limit=limit,
             rows_per_shard=rows_per_shard,
-            class_map=categories,
         )
     click.echo(json.dumps(_summary(manifest)) if as_json else _sentence(out, manifest))
 
@@ -94,6 +94,15 @@ def parse_class_map(text: str) -> dict[str, str]:
             raise UsageError(f"{name!r} is mapped twice", place="--class-map", remedy="map it once")
         mapping[name] = category.lower()
     return mapping
+
+
+def _require_known_classes(categories: dict[str, str], sources: list[Source]) -> None:
+    """A name in --class-map that no COCO set knows is a typo, and would silently map nothing."""
+    known = {name for source in sources if isinstance(source, Coco) for name in source.class_names()} if categories else set()
+    unknown = sorted(set(categories) - known)
+    if unknown:
+        remedy = f"the classes are {', '.join(sorted(known))}" if known else "leave it out, or give --coco DIR"
+        raise UsageError(f"no COCO set given has a class {unknown[0]!r}", place="--class-map", remedy=remedy)
 
 
 def _coco(value: str, categories: dict[str, str]) -> Coco:

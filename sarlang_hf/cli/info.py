@@ -43,7 +43,8 @@ def _print_counts(folder: DatasetFolder) -> None:
     console = Console()
     console.print(f"{folder.path}: {folder.kind}, manifest {folder.sha256[:12]}", highlight=False)
     table = Table("", *SPLITS, box=box.SIMPLE_HEAD, pad_edge=False)
-    for what in sorted(folder.manifest.counts, key=COUNTS.index):
+    known = [what for what in COUNTS if what in folder.manifest.counts]
+    for what in dict.fromkeys([*known, *folder.manifest.counts]):
         splits = folder.manifest.counts[what]
         table.add_row(f"[bold]{what.replace('_', ' ')}")
         for name in sorted({name for counts in splits.values() for name in counts}):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sarlang_hf.scoring.answers import JUDGES, PROTOCOLS
+
 if TYPE_CHECKING:
     from sarlang_hf.data import DatasetFolder
     from sarlang_hf.scoring.answers import Protocol
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--protocol",
-    type=click.Choice(["strict"]),
-    default="strict",
+    type=click.Choice(PROTOCOLS),
+    default=PROTOCOLS[0],
     envvar="SARLANG_PROTOCOL",
     show_default=True,
     show_envvar=True,
@@ -36,8 +38,8 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--judge",
-    type=click.Choice(["off"]),
-    default="off",
+    type=click.Choice(JUDGES),
+    default=JUDGES[0],
     envvar="SARLANG_JUDGE",
     show_default=True,
     show_envvar=True,

@@ -25,14 +25,6 @@ _KIND_TEXT: dict[DatasetKind, str] = {
     "custom": "Built from other images than the paper's full selection, with questions written by `sarlang-hf`.",
 }
 
-_SOURCE_TEXT = {
-    "sardet100k": (
-        "SARDet-100K (Li et al. 2024, arXiv 2403.06534), ten SAR detection datasets; CC BY-NC 4.0 and the terms of the ten. "
-        "Its train part is train here, its val part is test, as the paper's image counts show"
-    ),
-    "coco": "a COCO detection set given by the builder; its terms are not known to sarlang-hf",
-}
-
 _ORIGIN_TERMS = {"template": "written from boxes by rules of sarlang-hf; inherit their source's terms"}
 
 
@@ -144,8 +136,7 @@ def _split_table(what: str, counts: Mapping[str, Mapping[str, int]]) -> str:
 def _source_list(manifest: Manifest) -> str:
     if manifest.dataset_kind == "simulated":
         return "Simulated scenes, written by `sarlang simulate` in the layout of a source."
-    names = sorted({file.source for file in manifest.inputs})
-    return "\n".join(f"* `{name}`: {_SOURCE_TEXT.get(name.split('/')[0], 'a third-party source')}." for name in names)
+    return "\n".join(f"* `{source.source}`: {source.terms}" for source in manifest.sources)
 
 
 def _origin_rows(manifest: Manifest) -> str:

@@ -7,29 +7,33 @@ Everything lies under OUT/.build/ until the last shard is done; `manifest.json` 
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from sarlang_hf.errors import UsageError
 from sarlang_hf.files import sha256_of
 from sarlang_hf.packaging.build_shard import Receipt, ShardPlan, build_shard
 from sarlang_hf.packaging.finish import finish
-from sarlang_hf.packaging.manifest import Input, Manifest
+from sarlang_hf.packaging.manifest import Input, Manifest, Request, SourceSettings
 from sarlang_hf.packaging.survey import Survey, survey
 from sarlang_hf.packaging.workspace import claimed, finished_build, remove_work
 from sarlang_hf.schema import SPLITS, DatasetKind
 from sarlang_hf.sources import Source
+from sarlang_hf.sources.files import reading
 from sarlang_hf.texts.plan import QuestionPlan
 from sarlang_hf.texts.planner import PAPER_DENSITY, QuestionPlanner
 
 ROWS_PER_SHARD = 1000
+OnError = Literal["fail", "skip"]
 PAPER_SOURCES = frozenset({"sardet100k", "spacenet6", "dfc2023", "openearthmap_sar"})
 
 
@@ -50,20 +54,35 @@ class BuildOptions:
         on_error: what an unusable image does: stop the build, or be left out and recorded.
         limit: at most this many images per source and split.
         rows_per_shard: images per shard.
-        class_map: category names of COCO sources, as given on the command line.
+
+    Raises:
+        UsageError: a value outside its range.
     """
 
     seed: int = 0
     density: float = PAPER_DENSITY
     keep_ambiguous: bool = False
-    on_error: Literal["fail", "skip"] = "fail"
+    on_error: OnError = "fail"
     limit: int | None = None
     rows_per_shard: int = ROWS_PER_SHARD
-    class_map: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.on_error not in get_args(OnError):
+            raise _out_of_range("on_error", self.on_error, "fail or skip")
+        if not (math.isfinite(self.density) and self.density > 0):
+            raise _out_of_range("density", self.density, f"a number above 0; the paper has {PAPER_DENSITY}")
+        for name in ("rows_per_shard", "limit"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise _out_of_range(name, value, "1 or more")
+
+    def identity(self) -> dict[str, Any]:
+        """The options that decide the bytes; `on_error` decides only whether the build gets to its end."""
+        return {name: value for name, value in asdict(self).items() if name != "on_error"}
 
 
 def build(
-    out: Path, sources: Sequence[Source], *, workers: int = 1, progress: Progress | None = None, **options: Any
+    out: str | Path, sources: Sequence[Source], *, workers: int = 1, progress: Progress | None = None, **options: Any
 ) -> Manifest:
     """Builds a dataset folder.
 
@@ -82,16 +101,12 @@ def build(
         SourceError, ImageFault: an input is unusable.
         OutputError: the folder cannot be written.
     """
-    settings = BuildOptions(**options)
+    out, settings = Path(out), BuildOptions(**options)
     _require_distinct(sources)
     report = progress or (lambda _phase, _done, _total: None)
-    inputs = [
-        Input(source.name, name, path.stat().st_size, sha256_of(path))
-        for source in sources
-        for name, path in source.inputs().items()
-    ]
-    request = {"inputs": [asdict(file) for file in inputs], "parameters": asdict(settings)}
-    if (finished := finished_build(out, request)) is not None:
+    request = build_request(sources, settings)
+    skip_faults = settings.on_error == "skip"
+    if (finished := finished_build(out, request, skip_faults=skip_faults)) is not None:
         return finished
     with claimed(out, request) as work:
         _survey_once(work, sources, settings, report)
@@ -99,11 +114,25 @@ def build(
         questions, captions = plan_questions(surveyed, settings)
         plans = plan_shards(surveyed, settings.rows_per_shard)
         _build_shards(work, plans, questions, settings, captions=captions, workers=workers, report=report)
+        report("finishing", 0, 1)
         manifest = finish(
-            out, work, plans, kind=dataset_kind(sources), inputs=inputs, parameters=asdict(settings), questions=questions
+            out, work, plans, kind=dataset_kind(sources), request=request, questions=questions, skip_faults=skip_faults
         )
+        report("finishing", 1, 1)
     remove_work(out)
     return manifest
+
+
+def build_request(sources: Sequence[Source], settings: BuildOptions) -> Request:
+    """What is to be built: equal requests have equal results."""
+    inputs = (_input(source.name, name, path) for source in sources for name, path in source.inputs().items())
+    described = (SourceSettings(source.name, source.terms, source.parameters()) for source in sources)
+    return Request(f"sarlang-hf {version('sarlang-hf')}", tuple(inputs), tuple(described), settings.identity())
+
+
+def _input(source: str, name: str, path: Path) -> Input:
+    with reading(path):
+        return Input(source, name, path.stat().st_size, sha256_of(path))
 
 
 def dataset_kind(sources: Sequence[Source]) -> DatasetKind:
@@ -111,6 +140,10 @@ def dataset_kind(sources: Sequence[Source]) -> DatasetKind:
     if any(source.simulated for source in sources):
         return "simulated"
     return "rebuilt" if {source.name for source in sources} == PAPER_SOURCES else "custom"
+
+
+def _out_of_range(name: str, value: object, wanted: str) -> UsageError:
+    return UsageError(f"{name} is {value!r}", place="build options", remedy=f"give {wanted}")
 
 
 def _require_distinct(sources: Sequence[Source]) -> None:
@@ -134,7 +167,9 @@ def plan_shards(surveyed: Survey, rows_per_shard: int) -> list[ShardPlan]:
 
 def _survey_once(work: Path, sources: Sequence[Source], settings: BuildOptions, report: Progress) -> None:
     path = work / "survey.sqlite"
-    if not path.exists():
+    if path.exists():
+        Survey(path).require_sources()
+    else:
         survey(
             path,
             sources,

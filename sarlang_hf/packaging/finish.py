@@ -10,7 +10,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,12 @@ from sarlang_hf.errors import SourceError
 from sarlang_hf.files import output_errors, sha256_of, write_atomically
 from sarlang_hf.packaging.build_shard import Receipt, ShardPlan
 from sarlang_hf.packaging.card import benchmark_yaml, dataset_card
-from sarlang_hf.packaging.manifest import Input, Manifest, OtherFile, Shard, write_manifest
+from sarlang_hf.packaging.manifest import Manifest, OtherFile, Request, Shard, write_manifest
 from sarlang_hf.packaging.parquet import WrittenFile, arrow_schema, shard
 from sarlang_hf.packaging.provenance import SCHEMA, provenance_rows
 from sarlang_hf.packaging.rows import question_rows
 from sarlang_hf.packaging.survey import Reject, Survey
+from sarlang_hf.packaging.workspace import require_no_rejects
 from sarlang_hf.schema import SPLITS, Config, DatasetKind, Split
 from sarlang_hf.texts.plan import QuestionPlan
 
@@ -38,27 +38,30 @@ def finish(
     plans: Sequence[ShardPlan],
     *,
     kind: DatasetKind,
-    inputs: Sequence[Input],
-    parameters: dict[str, Any],
+    request: Request,
     questions: QuestionPlan,
+    skip_faults: bool,
 ) -> Manifest:
     """Completes a dataset folder whose shards all have receipts, and returns its manifest.
 
     Raises:
         SourceError: every single image was left out.
+        UsageError: an earlier run left images out, and this one was not to.
     """
     receipts = {plan: Receipt.read(work / "receipts" / plan.receipt_name) for plan in plans}
     rejects = _rejects(work, receipts.values())
+    require_no_rejects(out, len(rejects), skip_faults=skip_faults)
     images = _place_shards(out, work, receipts)
     if not images:
-        where = ", ".join(dict.fromkeys(file.source for file in inputs))
+        where = ", ".join(dict.fromkeys(file.source for file in request.inputs))
         raise SourceError("no usable image", place=where, remedy=f"{len(rejects)} were rejected: mend the source or drop --limit")
     shards = [*images, *_write_questions(out, images)]
     manifest = Manifest(
         dataset_kind=kind,
-        generator=f"sarlang-hf {version('sarlang-hf')}",
-        inputs=tuple(inputs),
-        parameters=parameters,
+        generator=request.generator,
+        inputs=request.inputs,
+        sources=request.sources,
+        parameters=request.parameters,
         question_plan=questions.to_json(),
         counts=_counts(receipts),
         drops=_drops(receipts.values()),

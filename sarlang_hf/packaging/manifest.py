@@ -1,43 +1,45 @@
 """`manifest.json`: what was built from what. Written last, so that its presence proves a complete dataset folder.
 
-{"format_version": "1.0", "generator": "sarlang-hf 0.1.0", "dataset_kind": "simulated",
-"inputs":     [{"source": "sardet100k", "file": "Annotations/train.json", "bytes": 52143, "sha256": "..."}],
-"parameters": {"seed": 0, "density": 9.3, "keep_ambiguous": false, "on_error": "fail", "limit": null,
-"rows_per_shard": 1000, "class_map": {}, ...},
-"question_plan": {...},
-"counts":     {"images": {"train": 40, "test": 20}, "boxes": {...}, "questions": {"train": {"region_referring": 91}}, ...},
-"drops":      {"ambiguous_region": 3},          questions the boxes could not answer, by reason
-"rejects":    {"undecodable": 1},               images left out, by reason; rejects.jsonl names them
-"shards":     [{"file": "data/vqa-train-00000-of-00001.parquet", "config": "vqa", "split": "train",
-"rows": 40, "bytes": 812345, "sha256": "..."}],
-"files":      [{"file": "README.md", "bytes": 5120, "sha256": "..."}]}
+    {"format_version": "1.0", "generator": "sarlang-hf 0.1.0", "dataset_kind": "simulated",
+     "inputs":     [{"source": "sardet100k", "file": "Annotations/train.json", "bytes": 52143, "sha256": "..."}],
+     "sources":    [{"source": "sardet100k", "terms": "SARDet-100K ...", "parameters": {}}],
+     "parameters": {"seed": 0, "density": 9.3, "keep_ambiguous": false, "limit": null, "rows_per_shard": 1000},
+     "question_plan": {...},
+     "counts":     {"images": {"train": {"sardet100k": 40}}, "questions": {"train": {"region_referring": 91}}, ...},
+     "drops":      {"ambiguous_region": 3},          questions the boxes could not answer, by reason
+     "rejects":    {"undecodable": 1},               images left out, by reason; rejects.jsonl names them
+     "shards":     [{"file": "data/vqa-train-00000-of-00001.parquet", "config": "vqa", "split": "train",
+                     "rows": 40, "bytes": 812345, "sha256": "..."}],
+     "files":      [{"file": "README.md", "bytes": 5120, "sha256": "..."}]}
+
+A manifest may come from anywhere. It is checked when it is read; fields of a later minor version are passed over.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from sarlang_hf.errors import DatasetCorruptError, DatasetFormatError, DatasetNotFoundError
 from sarlang_hf.files import write_atomically
 from sarlang_hf.schema import FORMAT_VERSION, Config, DatasetKind, Split
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
 MANIFEST = "manifest.json"
-COUNTS = (
-    "images",
-    "questions",
-    "captions",
-    "boxes",
-    "clipped_boxes",
-    "question_origins",
-    "caption_origins",
-    "licenses",
-)
-"""What the manifest counts per split, in the order in which people are shown it."""
 WORK = ".build"
 """Working folder of an unfinished build, inside the dataset folder."""
+
+COUNTS = ("images", "questions", "captions", "boxes", "clipped_boxes", "question_origins", "caption_origins", "licenses")
+"""What the manifest counts per split, in the order in which people are shown it."""
+
+Counts = dict[str, dict[str, dict[str, int]]]
+"""What is counted -> split -> name -> number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +74,35 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """A source, its terms in a sentence, and its own settings."""
+
+    source: str
+    terms: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What decides the bytes of a build."""
+
+    generator: str
+    inputs: tuple[Input, ...]
+    sources: tuple[SourceSettings, ...]
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """Content of `manifest.json`; see the module docstring for the layout."""
 
     dataset_kind: DatasetKind
     generator: str
     inputs: tuple[Input, ...]
+    sources: tuple[SourceSettings, ...]
     parameters: dict[str, Any]
     question_plan: dict[str, Any]
-    counts: dict[str, Any]
+    counts: Counts
     drops: dict[str, int]
     rejects: dict[str, int]
     shards: tuple[Shard, ...]
@@ -105,13 +127,13 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        text = path.read_bytes()
+        content = json.loads(path.read_bytes())
+        version = str(content["format_version"])
     except (FileNotFoundError, NotADirectoryError) as error:
         raise _not_found(folder) from error
-    try:
-        content = json.loads(text)
-        version = str(content["format_version"])
-    except (ValueError, TypeError, KeyError) as error:
+    except OSError as error:
+        raise _corrupt(path, f"cannot be read: {error.strerror}") from error
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _corrupt(path, "is not a manifest of a sarlang dataset") from error
     if version.split(".", maxsplit=1)[0] != FORMAT_VERSION.split(".")[0]:
         raise DatasetFormatError(
@@ -119,13 +141,34 @@ def read_manifest(folder: Path) -> Manifest:
             place=path,
             remedy="install the sarlang-hf release that wrote it, or build the dataset again",
         )
+    return _checked(path, content)
+
+
+def _checked(path: Path, content: Any) -> Manifest:
+    from pydantic import ValidationError
+
     try:
-        content["shards"] = tuple(Shard(**shard) for shard in content["shards"])
-        content["files"] = tuple(OtherFile(**file) for file in content["files"])
-        content["inputs"] = tuple(Input(**file) for file in content["inputs"])
-        return Manifest(**content)
-    except (TypeError, KeyError) as error:
-        raise _corrupt(path, f"lacks a field or has a foreign one ({error})") from error
+        manifest = _adapter().validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise _corrupt(path, f"field {field!r}: {first['msg'].lower()}") from error
+    for name in _file_names(manifest):
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise _corrupt(path, f"names a file outside the dataset folder: {name!r}")
+    return manifest
+
+
+@cache
+def _adapter() -> TypeAdapter[Manifest]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Manifest)
+
+
+def _file_names(manifest: Manifest) -> Iterable[str]:
+    every: list[Shard | OtherFile] = [*manifest.shards, *manifest.files]
+    return (file.file for file in every)
 
 
 def _not_found(folder: Path) -> DatasetNotFoundError:

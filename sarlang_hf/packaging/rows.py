@@ -44,9 +44,9 @@ def read_tile(tile: Tile, *, plan: QuestionPlan, seed: int) -> TileRecord:
         image = tile.path.read_bytes()
         pixels = decode(image, size=(tile.width, tile.height))
     except UndecodableError as error:
-        raise _fault(tile, error.reason, f"image {tile.path} {error}") from error
+        raise _fault(tile, error.reason, f"image {_name(tile)} {error}") from error
     except OSError as error:
-        raise _fault(tile, "unreadable", f"image {tile.path} cannot be read: {error.strerror}") from error
+        raise _fault(tile, "unreadable", f"image {_name(tile)} cannot be read: {error.strerror}") from error
     asked, drops = questions(tile, plan=plan, seed=seed)
     return TileRecord(
         tile=tile,
@@ -112,4 +112,9 @@ def _metadata(record: TileRecord) -> dict[str, Any]:
 
 def _fault(tile: Tile, reason: str, problem: str) -> ImageFault:
     remedy = "restore the file, or leave such images out with --on-error skip"
-    return ImageFault(problem, place=tile.record, remedy=remedy, reason=reason, image_id=tile.image_id)
+    return ImageFault(problem, place=tile.record, remedy=remedy, reason=reason, image_id=tile.image_id, root=tile.root)
+
+
+def _name(tile: Tile) -> str:
+    """The image file as its source folder knows it."""
+    return tile.path.relative_to(tile.root).as_posix() if tile.path.is_relative_to(tile.root) else tile.path.name

@@ -4,7 +4,7 @@ It checks every annotation, gives tiles without a split one, and leaves a small 
 tiles in id order, so that neither the build nor its workers hold the whole dataset in memory:
 
     OUT/.build/survey.sqlite
-        tiles    image_id, input, split, draw, tile (json)      one row per usable tile
+        tiles    image_id, input, split, draw, root, record, tile (json)     one row per usable tile
         rejects  image_id, reason, problem, place               one row per tile with an unusable annotation
 """
 
@@ -29,7 +29,9 @@ the paper's 9,341 training images of 3,311 + 5,222 + 4,813 (section 4.1.1)."""
 
 _TILE_FIELDS = tuple(field.name for field in fields(Tile))
 _SCHEMA = """
-CREATE TABLE tiles (image_id TEXT PRIMARY KEY, input TEXT, split TEXT, draw TEXT, record TEXT, tile TEXT) WITHOUT ROWID;
+CREATE TABLE tiles (
+    image_id TEXT PRIMARY KEY, input TEXT, split TEXT, draw TEXT, root TEXT, record TEXT, tile TEXT
+) WITHOUT ROWID;
 CREATE TABLE rejects (image_id TEXT, reason TEXT, problem TEXT, place TEXT);
 """
 
@@ -45,7 +47,8 @@ class Reject:
 
     @classmethod
     def of(cls, fault: ImageFault) -> Reject:
-        return cls(fault.image_id, fault.reason, fault.problem, fault.place)
+        """The entry to file: places are relative to the source folder, wherever that lies today."""
+        return cls(fault.image_id, fault.reason, fault.problem, fault.place.removeprefix(f"{fault.root}/"))
 
 
 def survey(
@@ -112,6 +115,19 @@ class Survey:
         for split in SPLITS:
             yield from self.tiles(split)
 
+    def require_sources(self) -> None:
+        """Checks that the source folders still lie where they were surveyed.
+
+        Raises:
+            SourceError: one is gone.
+        """
+        with self._read() as db:
+            roots = [root for (root,) in db.execute("SELECT DISTINCT root FROM tiles ORDER BY root")]
+        for root in roots:
+            if not Path(root).is_dir():
+                remedy = f"put it back to continue the build, or remove {self.path.parent} to start over"
+                raise SourceError("this source folder of an unfinished build is gone", place=root, remedy=remedy)
+
     def rejects(self) -> list[Reject]:
         with self._read() as db:
             return [Reject(*row) for row in db.execute("SELECT * FROM rejects ORDER BY image_id, reason")]
@@ -124,9 +140,9 @@ class Survey:
 
 def _insert(db: sqlite3.Connection, tile: Tile, input_name: str, seed: int) -> None:
     draw = hashlib.blake2b(f"{seed}\x1f{tile.image_id}".encode(), digest_size=16).hexdigest()
-    row = (tile.image_id, input_name, tile.split, draw, tile.record, _tile_to_json(tile))
+    row = (tile.image_id, input_name, tile.split, draw, str(tile.root), tile.record, _tile_to_json(tile))
     try:
-        db.execute("INSERT INTO tiles VALUES (?, ?, ?, ?, ?, ?)", row)
+        db.execute("INSERT INTO tiles VALUES (?, ?, ?, ?, ?, ?, ?)", row)
     except sqlite3.IntegrityError as error:
         other, split = db.execute("SELECT record, split FROM tiles WHERE image_id = ?", (tile.image_id,)).fetchone()
         both = f"; it is in both {split} and {tile.split}" if split != tile.split else ""
@@ -181,6 +197,7 @@ def _tile_from_json(text: str, split: Split) -> Tile:
     fields |= {
         "split": split,
         "path": Path(fields["path"]),
+        "root": Path(fields["root"]),
         "optical": fields["optical"] and Path(fields["optical"]),
         "boxes": tuple(Box(**box) for box in fields["boxes"]),
         "captions": tuple(Caption(**caption) for caption in fields["captions"]),

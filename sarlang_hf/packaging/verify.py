@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 
 from sarlang_hf.errors import DatasetCorruptError
 from sarlang_hf.files import sha256_of
-from sarlang_hf.packaging.manifest import Manifest, OtherFile, Shard, read_manifest
+from sarlang_hf.packaging.manifest import COUNTS, MANIFEST, Manifest, OtherFile, Shard, read_manifest
 from sarlang_hf.packaging.parquet import arrow_schema
+from sarlang_hf.packaging.recount import recount
 from sarlang_hf.schema import SPLITS, Config, Split
 
 _REMEDY = "build the dataset again, or fetch this file from where the dataset came from"
@@ -31,7 +32,7 @@ class Verified:
 
 
 def verify(path: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Verified:
-    """Checks a dataset folder: checksums, columns, row counts, order, and that questions and images belong together.
+    """Checks a dataset folder: checksums, columns, rows, order, counts, and that questions and images belong together.
 
     Args:
         path: the dataset folder.
@@ -52,6 +53,7 @@ def verify(path: str | Path, *, progress: Callable[[int, int], None] | None = No
     for split in SPLITS:
         images += _check_order(folder, manifest, split)
         questions += _check_joins(folder, manifest, split)
+        _check_counts(folder, manifest, split)
     every: list[Shard | OtherFile] = [*manifest.shards, *manifest.files]
     return Verified(len(every), sum(file.bytes for file in every), images, questions)
 
@@ -121,6 +123,15 @@ def _check_joins(folder: Path, manifest: Manifest, split: Split) -> int:
         raise DatasetCorruptError(f"question {extra[0]} belongs to no image of split {split}", place=place, remedy=_REMEDY)
     _check_unique(folder, manifest, split)
     return questions
+
+
+def _check_counts(folder: Path, manifest: Manifest, split: Split) -> None:
+    counted = recount(folder, manifest, split)
+    for what in COUNTS:
+        said = manifest.counts.get(what, {}).get(split, {})
+        if what != "clipped_boxes" and said != counted.get(what, {}):
+            problem = f"counts of {what.replace('_', ' ')} in {split} are {said}, the rows have {counted.get(what, {})}"
+            raise DatasetCorruptError(problem, place=folder / MANIFEST, remedy=_REMEDY)
 
 
 def _embedded_questions(folder: Path, manifest: Manifest, split: Split) -> Iterator[tuple[str, list[str], Path]]:

@@ -10,10 +10,16 @@ the rule that made it:
     exact:echo  equal once the question, repeated by the model, is taken off        right
     count       gold is a number: the one number named           else count:none, count:several, count:negated,
                                                                  count:bound ('more than 3', '3 dozen')
-    polarity    gold is yes or no: the first of yes, yeah, yep, true / no, nope, none, false     else polarity:none
-    position    gold names positions only: same set of labels    else position:none, position:negated
-    class       gold names classes only: same set of labels      else class:none, class:negated, class:synonym ('plane')
+    polarity    gold is yes or no: what the first of yes, yeah, yep, true / no, nope, none, false says, if the answer
+                opens with it or holds no contrary one           else polarity:none, polarity:both
+    position    gold names positions only: same set of labels    else position:none, position:negated, position:several
+    class       gold names classes only: same set of labels      else class:none, class:negated, class:several,
+                                                                 class:synonym ('plane')
     open        any other gold                                                      undecided
+
+'several': a sentence names the single label of the reference and others beside it ('a harbor with several ships'), and only
+its reader knows which one it gives as the answer. Where nothing but labels is said ('ship, harbor'), where two positions name
+a corner ('the top left corner'), or where all labels that exist are named, the answer is wrong.
 
 What follows `else` is undecided. The official script of SARLANG-1M (and of VRSBench, its model) calls an answer right when
 the reference is a substring of it, before anything else. Its errors on hand-made answers, and what these rules say:
@@ -39,8 +45,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from sarlang_hf.errors import UsageError
 from sarlang_hf.schema import QuestionType
@@ -48,14 +55,25 @@ from sarlang_hf.scoring import labels
 from sarlang_hf.scoring.normalize import tokens
 
 Protocol = Literal["strict"]
+"""How answers are judged."""
+
+JudgeName = Literal["off"]
+"""The model that decides what the rules of a protocol leave open."""
+
+PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
+JUDGES: tuple[JudgeName, ...] = get_args(JudgeName)
 
 FAILED_REQUEST = "[LMMS_EVAL_REQUEST_FAILED"
 """How lmms-eval 0.7 begins the 'answer' of an API request that failed: a missing prediction, not a wrong one."""
 
 _BRACKETS = re.compile(r"\[[^\[\]]*\]")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
-# What a gold answer is made of that joins labels without changing them.
+_NUMBERED = re.compile(
+    r"\b(?:(?:image|picture|figure|fig\.?|question|option|step|object|no)\s+#?|no\.\s*)\d+(?:\.\d+)?\b", re.IGNORECASE
+)
+# What joins the labels of a reference without changing them, and what joins those of a bare list.
 _JOINERS = frozenset({"and"})
+_LIST_WORDS = _JOINERS | {"or"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +106,8 @@ def decide(
     Raises:
         UsageError: an unknown protocol.
     """
-    if protocol != "strict":
-        raise UsageError(f"unknown protocol {protocol!r}", place="protocol", remedy="use 'strict', the only one available")
+    if protocol not in PROTOCOLS:
+        raise UsageError(f"unknown protocol {protocol!r}", place="protocol", remedy=f"use one of {', '.join(PROTOCOLS)}")
     if prediction is None or prediction.lstrip().startswith(FAILED_REQUEST):
         return Decision(None, "missing")
     gold_words, words = tokens(gold), tokens(prediction)
@@ -97,7 +115,7 @@ def decide(
         return Decision(False, "empty")
     if words == gold_words:
         return Decision(True, "exact")
-    answer = _without_echo(tokens(_without_areas(question)), tokens(_without_areas(prediction)))
+    answer = _without_echo(tokens(_without_labels(question)), tokens(_without_labels(prediction)))
     if answer and answer == gold_words:
         return Decision(True, "exact:echo")
     return _by_family(gold_words, answer, type)
@@ -109,14 +127,13 @@ def _by_family(gold: Sequence[str], answer: Sequence[str], type: QuestionType | 
     if count is not None:
         return _compare_counts(count, answer)
     if len(gold) == 1 and gold[0] in ("yes", "no"):
-        said = labels.polarity(answer)
-        return Decision(None, "polarity:none") if said is None else Decision(said == (gold[0] == "yes"), "polarity")
+        return _compare_polarity(gold[0] == "yes", answer)
     wanted = set(gold) - _JOINERS
     if wanted and type != "general_inquiry":
         if wanted <= labels.PLACES:
-            return _compare_labels("position", wanted, labels.PLACES, answer)
+            return _compare_positions(wanted, answer)
         if wanted <= labels.CLASSES:
-            return _compare_labels("class", wanted, labels.CLASSES, answer)
+            return _compare_classes(wanted, answer)
     return Decision(None, "open")
 
 
@@ -140,20 +157,53 @@ def _compare_counts(count: float, answer: Sequence[str]) -> Decision:
     return Decision(named == {count}, "count")
 
 
-def _compare_labels(family: str, wanted: set[str], vocabulary: frozenset[str], answer: Sequence[str]) -> Decision:
-    named = vocabulary.intersection(answer)
+def _compare_polarity(affirmed: bool, answer: Sequence[str]) -> Decision:
+    said = labels.polarities(answer)
+    if not said:
+        return Decision(None, "polarity:none")
+    if len(set(said)) > 1 and not labels.opens_with_polarity(answer):
+        return Decision(None, "polarity:both")
+    return Decision(said[0] == affirmed, "polarity")
+
+
+def _compare_positions(wanted: set[str], answer: Sequence[str]) -> Decision:
+    named = labels.places(answer)
     if not named:
-        return Decision(None, f"{family}:none")
+        return Decision(None, "position:none")
     if labels.denies(answer):
-        return Decision(None, f"{family}:negated")
-    if family == "class" and not labels.OTHER_CLASS_NAMES.isdisjoint(answer):
+        return Decision(None, "position:negated")
+    if _names_more(wanted, named, labels.PLACES, answer) and not labels.names_corner(answer):
+        return Decision(None, "position:several")
+    return Decision(named == wanted, "position")
+
+
+def _compare_classes(wanted: set[str], answer: Sequence[str]) -> Decision:
+    named = labels.CLASSES.intersection(answer)
+    if not named:
+        return Decision(None, "class:none")
+    if labels.denies(answer):
+        return Decision(None, "class:negated")
+    if not labels.OTHER_CLASS_NAMES.isdisjoint(answer):
         return Decision(None, "class:synonym")
-    return Decision(named == wanted, family)
+    if _names_more(wanted, named, labels.CLASSES, answer):
+        return Decision(None, "class:several")
+    return Decision(named == wanted, "class")
 
 
-def _without_areas(text: str) -> str:
-    """Takes out bracketed coordinates: a model that repeats `[56.0, 191.0, 112.0, 122.0]` names no count; `[3]` does."""
-    return _BRACKETS.sub(lambda match: " " if len(_NUMBER.findall(match[0])) > 1 else match[0], text) if "[" in text else text
+def _names_more(wanted: set[str], named: AbstractSet[str], vocabulary: AbstractSet[str], answer: Sequence[str]) -> bool:
+    """Whether a sentence names the one label wanted and others; a reference of several labels asks for the whole set."""
+    return len(wanted) == 1 and wanted < named < vocabulary and not named | _LIST_WORDS >= set(answer)
+
+
+def _without_labels(text: str) -> str:
+    """Takes out numbers that name things and count nothing.
+
+    A model that repeats the area `[56.0, 191.0, 112.0, 122.0]` names no count, `[3]` does; 'image 3' is a number of an image,
+    'ships in the image: 3' a count; 'no. 3' does not deny.
+    """
+    if "[" in text:
+        text = _BRACKETS.sub(lambda match: " " if len(_NUMBER.findall(match[0])) > 1 else match[0], text)
+    return _NUMBERED.sub(" ", text)
 
 
 def _without_echo(question: Sequence[str], answer: Sequence[str]) -> tuple[str, ...]:

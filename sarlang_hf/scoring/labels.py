@@ -1,12 +1,15 @@
-"""What the words of an answer name: positions, classes, numbers, and whether something is denied.
+"""What the words of an answer name: positions, classes, numbers, yes and no, and whether something is denied.
 
-All functions take the normalised words of `normalize.tokens`, so they see whole words only: `car` is not in `cargo`.
+All functions take the normalised words of `normalize.tokens`, so they see whole words only: `car` is not in `cargo`. A word
+that belongs to a fixed phrase names nothing: 'left blank' is no position, '10 m' is no count, 'no doubt' and 'false positive'
+neither affirm nor deny.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from sarlang_hf.schema import CATEGORIES, POSITIONS
 
@@ -29,10 +32,36 @@ _COMPARED = {f"{degree} than" for degree in ("more", "less", "fewer", "greater")
 _BOUND_BEFORE = frozenset(_COMPARED | {"at least", "at most", "up to", "over", "under", "above", "below"})
 _BOUND_AFTER = frozenset({"plus", "or more", "or less", "or fewer", "and more"})
 
+_UNITS = frozenset({"m", "meter", "meters", "metre", "metres", "km", "px", "pixel", "pixels", "percent", "degree", "degrees"})
+_TRUE_OR_FALSE = frozenset({"positive", "positives", "negative", "negatives", "alarm", "alarms", "color", "colour", "north"})
+_PHRASES = {
+    "no": frozenset({"answer", "clue", "doubt", "idea", "information", "matter", "problem", "question", "way"}),
+    "true": _TRUE_OR_FALSE,
+    "false": _TRUE_OR_FALSE,
+    "left": frozenset({"blank", "empty", "out", "unanswered", "unspecified"}),
+    "right": frozenset({"answer", "away", "now"}),
+}
 
-def polarity(words: Sequence[str]) -> bool | None:
-    """Whether the first polarity word says yes; None if there is none. 'not' is none: it may deny anything."""
-    return next((word in YES for word in words if word in YES or word in NO), None)
+
+def polarities(words: Sequence[str]) -> list[bool]:
+    """What each polarity word says, in order: True for yes. 'not' is no polarity word: it may deny anything."""
+    said = [word for index, word in enumerate(words) if (word in YES or word in NO) and not _in_phrase(words, index)]
+    return [word in YES for word in said]
+
+
+def opens_with_polarity(words: Sequence[str]) -> bool:
+    """Whether the first word answers yes or no. In 'no bridges', 'no' belongs to the bridges."""
+    return bool(words) and words[0] in YES | NO and not _in_phrase(words, 0) and not _names_zero(words, 0)
+
+
+def places(words: Sequence[str]) -> set[str]:
+    """The positions named."""
+    return {word for index, word in enumerate(words) if word in PLACES and not _in_phrase(words, index)}
+
+
+def names_corner(words: Sequence[str]) -> bool:
+    """Whether two positions stand side by side and so name one place: 'top left'."""
+    return any(first in PLACES and second in PLACES for first, second in pairwise(words))
 
 
 def denies(words: Sequence[str]) -> bool:
@@ -41,8 +70,8 @@ def denies(words: Sequence[str]) -> bool:
 
 
 def numbers(words: Sequence[str]) -> set[float]:
-    """The distinct numbers named; 'none' and 'no ships' name zero."""
-    named = {float(word) for word in words if _NUMBER.fullmatch(word)}
+    """The distinct counts named; 'none' and 'no ships' name zero."""
+    named = {float(word) for index, word in enumerate(words) if _is_count(words, index)}
     if any(_names_zero(words, index) for index in range(len(words))):
         named.add(0.0)
     return named
@@ -70,8 +99,19 @@ def _limited(words: Sequence[str], index: int) -> bool:
     )
 
 
+def _is_count(words: Sequence[str], index: int) -> bool:
+    """A number that does not measure in the unit after it ('10 m')."""
+    return bool(_NUMBER.fullmatch(words[index])) and _UNITS.isdisjoint(words[index + 1 : index + 2])
+
+
 def _names_zero(words: Sequence[str], index: int) -> bool:
     """'none', or 'no' before a counted thing with at most one word between ('no visible ship'), but not 'no idea'."""
     if words[index] == "no":
-        return not _COUNTED.isdisjoint(words[index + 1 : index + 3])
+        return not _in_phrase(words, index) and not _COUNTED.isdisjoint(words[index + 1 : index + 3])
     return words[index] == "none"
+
+
+def _in_phrase(words: Sequence[str], index: int) -> bool:
+    """Whether the next word makes a fixed phrase of this one."""
+    following = words[index + 1] if index + 1 < len(words) else ""
+    return following in _PHRASES.get(words[index], ())

@@ -12,17 +12,15 @@ from numpy.typing import NDArray
 
 from sarlang_hf.data import DatasetFolder, open_dataset
 from sarlang_hf.scoring.answers import Protocol
-from sarlang_hf.scoring.predictions import check_known, read_predictions
-from sarlang_hf.scoring.scorecard import DatasetRef, Scorecard, score
-from sarlang_hf.scoring.verdicts import Answer, Verdict, judge_answers
+from sarlang_hf.scoring.predictions import check_predictions, read_predictions
+from sarlang_hf.scoring.scorecard import TASK_VERSION, DatasetRef, Scorecard, score
+from sarlang_hf.scoring.verdicts import DATASET_COLUMN, Answer, Verdict, judge_answers
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TASK_VERSION = "1.0"
-"""Version of the lmms-eval tasks that ask these questions (`tasks.prompts`)."""
-
-_COLUMNS = ("question_id", "image_id", "source", "scene", "question", "answer", "type", "application", "template")
+Predictions = Mapping[str, str | None]
+"""Predictions by question id; None is a missing one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +47,13 @@ class Judged:
 
 
 def score_predictions(
-    dataset: str | Path | DatasetFolder, predictions: str | Path | Mapping[str, str], *, protocol: Protocol = "strict"
+    dataset: str | Path | DatasetFolder, predictions: str | Path | Predictions, *, protocol: Protocol = "strict"
 ) -> Scorecard:
     """Scores predictions for the test questions of a dataset. Questions without a prediction widen the score to a range.
 
     Args:
         dataset: folder of a built dataset, or the opened folder.
-        predictions: a JSONL or CSV file (`scoring.predictions`), or predictions by question id.
+        predictions: a JSONL or CSV file (`scoring.predictions`), or predictions by question id, None for a missing one.
         protocol: how answers are judged.
 
     Raises:
@@ -69,7 +67,7 @@ def score_predictions(
 
 def judge_predictions(
     dataset: str | Path | DatasetFolder,
-    predictions: str | Path | Mapping[str, str],
+    predictions: str | Path | Predictions,
     *,
     protocol: Protocol = "strict",
     part: Part | None = None,
@@ -80,7 +78,7 @@ def judge_predictions(
     """
     part = part or Part()
     folder = open_dataset(dataset) if isinstance(dataset, str | Path) else dataset
-    questions = folder.questions("test", list(_COLUMNS))
+    questions = folder.questions("test", list(DATASET_COLUMN.values()))
     named = _named(predictions, set(questions["question_id"].to_pylist()))
     asked = questions if part.rows is None else questions.take(part.rows)
     verdicts = judge_answers(_answers(asked, named), protocol=protocol, task=part.task)
@@ -89,20 +87,19 @@ def judge_predictions(
         task=part.task,
         task_version=TASK_VERSION,
         protocol=protocol,
-        dataset=DatasetRef(kind=folder.kind, sha256=folder.sha256, path=str(folder.path)),
+        dataset=DatasetRef(folder.kind, folder.sha256),
         extra=part.extra,
     )
     return Judged(verdicts, card)
 
 
-def _named(predictions: str | Path | Mapping[str, str], known: set[str]) -> Mapping[str, str]:
+def _named(predictions: str | Path | Predictions, known: set[str]) -> Predictions:
     if isinstance(predictions, str | Path):
         return read_predictions(Path(predictions), known=known)
-    check_known("predictions", (("", question_id) for question_id in predictions), known)
-    return predictions
+    return check_predictions(predictions, known=known)
 
 
-def _answers(questions: pa.Table, predictions: Mapping[str, str]) -> list[Answer]:
-    columns = [questions[name].to_pylist() for name in _COLUMNS]
-    predicted = [predictions.get(question_id) for question_id in columns[0]]
-    return [Answer(*row) for row in zip(*columns, predicted, strict=True)]
+def _answers(questions: pa.Table, predictions: Predictions) -> list[Answer]:
+    columns = {field: questions[name].to_pylist() for field, name in DATASET_COLUMN.items()}
+    columns["prediction"] = [predictions.get(question_id) for question_id in columns["question_id"]]
+    return [Answer(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]

@@ -47,7 +47,19 @@ def read_predictions(path: Path, *, known: Collection[str]) -> dict[str, str]:
         raise PredictionsError(f"cannot be read: {error.strerror}", place=path, remedy="name a readable file") from error
 
 
-def check_known(place: Path | str, named: Iterable[tuple[str, str]], known: Collection[str]) -> None:
+def check_predictions(predictions: Mapping[str, str | None], *, known: Collection[str]) -> dict[str, str]:
+    """Holds predictions in memory to the rules for those of a file; None, like null there, is a missing prediction.
+
+    Raises:
+        PredictionsError: naming the id: it is no text or unknown, or its prediction is no text.
+    """
+    for question_id, prediction in predictions.items():
+        _checked(f"predictions[{question_id!r:.80}]", question_id, prediction)
+    _check_known("predictions", (("", question_id) for question_id in predictions), known)
+    return {question_id: prediction for question_id, prediction in predictions.items() if prediction is not None}
+
+
+def _check_known(place: Path | str, named: Iterable[tuple[str, str]], known: Collection[str]) -> None:
     """Refuses predictions for questions that the dataset does not have.
 
     Args:
@@ -81,7 +93,7 @@ def _collect(path: Path, rows: Iterator[Row], known: Collection[str]) -> dict[st
             predictions[question_id] = prediction
     if not first_line:
         raise PredictionsError("holds no predictions", place=path, remedy="write one row for each question")
-    check_known(path, ((f"line {line} ", question_id) for question_id, line in first_line.items()), known)
+    _check_known(path, ((f"line {line} ", question_id) for question_id, line in first_line.items()), known)
     return predictions
 
 
@@ -90,11 +102,16 @@ def _fields(path: Path, line: int, fields: Mapping[str, object]) -> tuple[str, s
         if column not in fields:
             found = ", ".join(map(repr, fields)) or "none"
             _fail(path, line, f"no {column}; the columns are {found}", f"name the columns {' and '.join(COLUMNS)}")
-    question_id, prediction = (fields[column] for column in COLUMNS)
+    return _checked(f"{path}, line {line}", *(fields[column] for column in COLUMNS))
+
+
+def _checked(place: str, question_id: object, prediction: object) -> tuple[str, str | None]:
     if not isinstance(question_id, str) or not question_id.strip():
-        _fail(path, line, f"question_id is {question_id!r}, not an id", "copy the ids of config vqa_questions as text")
+        problem = f"question_id is {question_id!r:.80}, not an id"
+        raise PredictionsError(problem, place=place, remedy="copy the ids of config vqa_questions as text")
     if prediction is not None and not isinstance(prediction, str):
-        _fail(path, line, f"prediction is {prediction!r:.80}, not text", 'write answers as text: "3", not 3')
+        problem = f"prediction is {prediction!r:.80}, not text"
+        raise PredictionsError(problem, place=place, remedy='write answers as text: "3", not 3')
     return question_id.strip(), prediction
 
 

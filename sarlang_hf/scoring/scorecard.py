@@ -4,7 +4,7 @@
 
     {"sarlang_vqa": {
         "format_version": "1.0", "task": "sarlang_vqa", "task_version": "1.0", "protocol": "strict", "judge": "off",
-        "dataset": {"kind": "simulated", "sha256": "1a2b...", "path": "runs/demo/sarlang-1m"},
+        "dataset": {"kind": "simulated", "sha256": "1a2b..."},
         "signature": "sarlang_vqa@1.0|protocol=strict|judge=off|metric=acc|unit=question|cluster=image|
                       data=simulated:1a2b3c4d5e6f|n=8740/8740",
         "overall": {"n": 8740, "clusters": 1017, "n_unjudged": 0, "n_missing": 0, "value": 0.41, "low": 0.41, "high": 0.41,
@@ -34,16 +34,19 @@ from sarlang_hf.scoring.accuracy import Marks, Score, accuracy
 from sarlang_hf.scoring.verdicts import Verdict
 
 SCORECARD_FILE = "sarlang_scorecard.json"
+TASK_VERSION = "1.0"
+"""Version of the tasks, prompts included: the lmms-eval tasks and `sarlang score` ask the same questions."""
+
 BREAKDOWNS = ("type", "application", "source", "template")
+_FIXED = {"metric": "acc", "unit": "question", "cluster": "image"}
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetRef:
-    """The dataset that was asked about: its kind, the SHA-256 of its manifest.json, and where it lay."""
+    """The dataset that was asked about: its kind and the SHA-256 of its manifest.json. Not its path: scorecards are shared."""
 
     kind: DatasetKind
     sha256: str
-    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,22 +111,10 @@ def score(
     """
     if not verdicts:
         raise ValueError("a scorecard needs at least one verdict")
-    right = np.array([verdict.verdict is True for verdict in verdicts])
-    unjudged = np.array([verdict.verdict is None for verdict in verdicts])
-    missing = np.array([verdict.rule == "missing" for verdict in verdicts])
-    images = np.unique([verdict.answer.image_id for verdict in verdicts], return_inverse=True)[1]
-    marks = Marks(right, unjudged, missing, images)
-    by = {name: _groups(marks, [getattr(verdict.answer, name) for verdict in verdicts]) for name in BREAKDOWNS}
-    parts = {
-        "protocol": protocol,
-        "judge": judge,
-        "metric": "acc",
-        "unit": "question",
-        "cluster": "image",
-        "data": f"{dataset.kind}:{dataset.sha256[:12]}",
-        **(extra or {}),
-        "n": f"{len(verdicts) - int(missing.sum())}/{len(verdicts) if expected is None else expected}",
-    }
+    marks = _marks(verdicts)
+    scored = f"{len(verdicts) - int(marks.missing.sum())}/{len(verdicts) if expected is None else expected}"
+    parts = {"protocol": protocol, "judge": judge, **_FIXED, "data": f"{dataset.kind}:{dataset.sha256[:12]}"}
+    parts |= {**(extra or {}), "n": scored}
     return Scorecard(
         task=task,
         task_version=task_version,
@@ -132,8 +123,17 @@ def score(
         dataset=dataset,
         signature="|".join([f"{task}@{task_version}", *(f"{name}={value}" for name, value in parts.items())]),
         overall=accuracy(marks),
-        by=by,
+        by={name: _groups(marks, [getattr(verdict.answer, name) for verdict in verdicts]) for name in BREAKDOWNS},
         rules=dict(sorted(Counter(verdict.rule for verdict in verdicts).items())),
+    )
+
+
+def _marks(verdicts: Sequence[Verdict]) -> Marks:
+    return Marks(
+        right=np.array([verdict.verdict is True for verdict in verdicts]),
+        unjudged=np.array([verdict.verdict is None for verdict in verdicts]),
+        missing=np.array([verdict.rule == "missing" for verdict in verdicts]),
+        images=np.unique([verdict.answer.image_id for verdict in verdicts], return_inverse=True)[1],
     )
 
 

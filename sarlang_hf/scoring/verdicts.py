@@ -11,7 +11,7 @@ A verdict names the rule that made it, so that any number in a scorecard can be 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 VERDICTS_FILE = "sarlang_verdicts.parquet"
-_ANSWER_COLUMNS = ("question_id", "image_id", "source", "scene", "question", "gold", "type", "application", "template")
-_TEXT_COLUMNS = (*_ANSWER_COLUMNS, "prediction", "rule", "task", "protocol", "judge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +40,15 @@ class Answer:
     application: str
     template: str
     prediction: str | None
+
+
+ANSWER_FIELDS = tuple(field.name for field in fields(Answer))
+"""The names of an answer's fields; also its columns in the verdicts file."""
+
+DATASET_COLUMN = {name: "answer" if name == "gold" else name for name in ANSWER_FIELDS if name != "prediction"}
+"""The column of config `vqa_questions` that each field of an answer but the prediction is read from."""
+
+_DECIDED_FIELDS = ("rule", "task", "protocol", "judge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +115,14 @@ def read_verdicts(path: Path) -> list[Verdict]:
 
 
 def _verdict(row: dict[str, object]) -> Verdict:
-    answer = {name: row.pop(name) for name in (*_ANSWER_COLUMNS, "prediction")}
+    answer = {name: row.pop(name) for name in ANSWER_FIELDS}
     return Verdict(answer=Answer(**answer), **row)  # type: ignore[arg-type]  # the schema fixed the types
 
 
 def _schema() -> pa.Schema:
     import pyarrow as pa
 
-    columns = [(name, pa.string()) for name in _TEXT_COLUMNS]
+    columns = [(name, pa.string()) for name in (*ANSWER_FIELDS, *_DECIDED_FIELDS)]
     return pa.schema([*columns, ("verdict", pa.bool_()), ("cost_usd", pa.float64())])
 
 
@@ -123,9 +130,9 @@ def _table(verdicts: Sequence[Verdict]) -> pa.Table:
     import pyarrow as pa
 
     columns: dict[str, list[object]] = {
-        name: [_storable(getattr(verdict.answer, name)) for verdict in verdicts] for name in (*_ANSWER_COLUMNS, "prediction")
+        name: [_storable(getattr(verdict.answer, name)) for verdict in verdicts] for name in ANSWER_FIELDS
     }
-    for name in ("rule", "task", "protocol", "judge", "verdict", "cost_usd"):
+    for name in (*_DECIDED_FIELDS, "verdict", "cost_usd"):
         columns[name] = [getattr(verdict, name) for verdict in verdicts]
     return pa.table(columns, schema=_schema())
 

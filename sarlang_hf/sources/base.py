@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from sarlang_hf.errors import ImageFault, SourceError, UsageError
+from sarlang_hf.errors import ImageFault, UsageError
 from sarlang_hf.schema import Box, Tile
 
 SIMULATION_MARKER = "simulated.json"
@@ -23,10 +23,12 @@ class Source(Protocol):
     Attributes:
         name: its name in ids and columns: `sardet100k`, or `coco/ssdd` for a named second input of one kind.
         simulated: whether the images come from our simulator.
+        terms: what it is and under which terms it comes, in a sentence for the dataset card.
     """
 
     name: str
     simulated: bool
+    terms: str
 
     def inputs(self) -> dict[str, Path]:
         """The annotation files whose content decides the texts, by name within the source; the manifest records both."""
@@ -41,8 +43,10 @@ class Source(Protocol):
 
         Memory must not grow with the number of images. Pixels are not read here.
 
+        A fault's `problem` names files relative to the source folder: it is filed in the dataset.
+
         Raises:
-            SourceError: the source as a whole cannot be read.
+            SourceError: the source as a whole cannot be read; never another exception for what is wrong with the source.
         """
         ...
 
@@ -77,13 +81,6 @@ def source_class(name: str) -> type[Source]:
     if name not in _REGISTRY:
         raise UsageError(f"unknown source {name!r}", place="sources", remedy=f"use one of {', '.join(registered())}")
     return _REGISTRY[name]
-
-
-def require_folder(path: Path, *, what: str) -> None:
-    """Raises a `SourceError` unless `path` is a folder."""
-    if not path.is_dir():
-        problem = "is not a folder" if path.exists() else "does not exist"
-        raise SourceError(f"the {what} folder {problem}", place=path, remedy=f"give the folder that holds {what}")
 
 
 def fit_box(bbox: tuple[float, float, float, float], category: str, width: int, height: int) -> tuple[Box, bool] | str:

@@ -8,9 +8,10 @@ from typing import Any
 
 from sarlang_hf.errors import ImageFault, SourceError
 from sarlang_hf.schema import CATEGORIES, Split, Tile
-from sarlang_hf.sources.base import SIMULATION_MARKER, register, require_folder
-from sarlang_hf.sources.coco_json import read_categories, read_images
-from sarlang_hf.sources.detection import tile_of
+from sarlang_hf.sources.base import SIMULATION_MARKER, register
+from sarlang_hf.sources.coco_json import CocoFile, read_coco
+from sarlang_hf.sources.detection import DetectionSet, tile_of
+from sarlang_hf.sources.files import exists, is_file, is_folder, require_folder, require_readable
 
 
 @register("sardet100k")
@@ -28,19 +29,25 @@ class SARDet100K:
     Terms: CC BY-NC 4.0 for the collection, and the terms of its ten sources; not passed on by us.
     """
 
+    terms = (
+        "SARDet-100K (Li et al. 2024, arXiv 2403.06534), ten SAR detection datasets; CC BY-NC 4.0 and the terms of the ten. "
+        "Its train part is train here, its val part is test, as the paper's image counts show."
+    )
     splits: tuple[tuple[str, Split], ...] = (("train", "train"), ("val", "test"))
 
-    def __init__(self, root: Path) -> None:
-        """Raises a `SourceError` if the folder does not have SARDet's layout."""
-        require_folder(root, what="SARDet-100K")
-        for part, _ in self.splits:
-            for path in (root / "Annotations" / f"{part}.json", root / "JPEGImages" / part):
-                if not path.exists():
-                    remedy = "give the folder that holds Annotations/{train,val}.json and JPEGImages/{train,val}/"
-                    raise SourceError("part of SARDet-100K's layout is missing", place=path, remedy=remedy)
+    def __init__(self, root: str | Path) -> None:
+        """Raises a `SourceError` if the folder does not have SARDet's layout or hides an annotation file."""
+        self.root = Path(root).absolute()  # an interrupted build may be continued from another working folder
+        require_folder(self.root, what="SARDet-100K")
+        missing = [path for path in self.inputs().values() if not exists(path)]
+        missing += [folder for part, _ in self.splits if not is_folder(folder := self._images(part))]
+        if missing:
+            remedy = "give the folder that holds Annotations/{train,val}.json and JPEGImages/{train,val}/"
+            raise SourceError("part of SARDet-100K's layout is missing", place=missing[0], remedy=remedy)
+        for path in self.inputs().values():
+            require_readable(path)
         self.name = "sardet100k"
-        self.root = root
-        self.simulated = (root / SIMULATION_MARKER).is_file()
+        self.simulated = is_file(self.root / SIMULATION_MARKER)
 
     def inputs(self) -> dict[str, Path]:
         return {f"Annotations/{part}.json": self.root / "Annotations" / f"{part}.json" for part, _ in self.splits}
@@ -50,31 +57,36 @@ class SARDet100K:
 
     def tiles(self) -> Iterator[Tile | ImageFault]:
         for (part, split), path in zip(self.splits, self.inputs().values(), strict=True):
-            categories = _categories(path)
-            twins = self.root / "Optical" / part
-            for image in read_images(path):
-                twin = twins / image.file_name
-                yield tile_of(
-                    image,
-                    source="sardet100k",
-                    prefix="",
-                    split=split,
-                    folder=self.root / "JPEGImages" / part,
-                    categories=categories,
-                    license="CC0-1.0" if self.simulated else "CC-BY-NC-4.0",
-                    redistributable=self.simulated,
-                    optical=twin if self.simulated and twin.is_file() else None,
-                )
+            with read_coco(path) as annotations:
+                found_in = self._detection_set(annotations, part, split)
+                for image in annotations.images():
+                    twin = self.root / "Optical" / part / image.file_name
+                    yield tile_of(image, found_in, optical=twin if self.simulated and is_file(twin) else None)
+
+    def _detection_set(self, annotations: CocoFile, part: str, split: Split) -> DetectionSet:
+        return DetectionSet(
+            source="sardet100k",
+            prefix="",
+            split=split,
+            root=self.root,
+            folder=self._images(part),
+            categories=_categories(annotations),
+            license="CC0-1.0" if self.simulated else "CC-BY-NC-4.0",
+            redistributable=self.simulated,
+        )
+
+    def _images(self, part: str) -> Path:
+        return self.root / "JPEGImages" / part
 
 
-def _categories(annotations: Path) -> dict[int, str | None]:
+def _categories(annotations: CocoFile) -> dict[int, str | None]:
     """Category names by id; a file without a `categories` list has the official order."""
-    names = {number: name.lower() for number, name in read_categories(annotations).items()} or dict(enumerate(CATEGORIES))
+    names = {number: name.lower() for number, name in annotations.categories.items()} or dict(enumerate(CATEGORIES))
     foreign = sorted(set(names.values()) - set(CATEGORIES))
     if foreign:
         raise SourceError(
             f"unknown categories {', '.join(foreign)}",
-            place=f"{annotations}: categories",
+            place=f"{annotations.path}: categories",
             remedy=f"SARDet-100K has {', '.join(CATEGORIES)}; read other detection sets with --coco and --class-map",
         )
     return dict(names)
