@@ -24,7 +24,7 @@ from PIL import Image
 
 from sarlang_hf.errors import DatasetCorruptError, DatasetNotFoundError, UsageError
 from sarlang_hf.files import sha256_of
-from sarlang_hf.packaging.manifest import MANIFEST, Manifest, Shard, read_manifest
+from sarlang_hf.packaging.manifest import MANIFEST, Manifest, Shard, read_manifest, select_shards
 from sarlang_hf.packaging.pages import image_offsets
 from sarlang_hf.schema import CONFIGS, SPLITS, Config, DatasetKind, Split
 
@@ -59,7 +59,7 @@ class DatasetFolder:
         Raises:
             DatasetNotFoundError: the dataset has no such config or split.
         """
-        found = [shard for shard in self.manifest.shards if (shard.config, shard.split) == (config, split)]
+        found = select_shards(self.manifest.shards, config, split)
         if not found:
             present = sorted({f"{shard.config}/{shard.split}" for shard in self.manifest.shards})
             problem = f"has no {split} split of config {config!r}"

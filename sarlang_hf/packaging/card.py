@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from sarlang_hf.packaging.manifest import Manifest
+from sarlang_hf.packaging.manifest import Manifest, select_shards
 from sarlang_hf.schema import CONFIGS, SPLITS, Config, DatasetKind, Split, features
 
 CANARY = "6f0c2a0e-7d1b-4a57-9c36-2b9f5d8e41aa"
@@ -120,7 +120,7 @@ def _size_category(images: int) -> str:
 
 def _count_table(manifest: Manifest) -> str:
     rows = [
-        (config, split, f"{sum(s.rows for s in manifest.shards if (s.config, s.split) == (config, split)):,}")
+        (config, split, f"{sum(shard.rows for shard in select_shards(manifest.shards, config, split)):,}")
         for config, splits in _present(manifest).items()
         for split in splits
     ]

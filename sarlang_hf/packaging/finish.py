@@ -13,14 +13,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from sarlang_hf.errors import SourceError
 from sarlang_hf.files import output_errors, sha256_of, write_atomically
 from sarlang_hf.packaging.build_shard import Receipt, ShardPlan
 from sarlang_hf.packaging.card import benchmark_yaml, dataset_card
-from sarlang_hf.packaging.manifest import Manifest, OtherFile, Request, Shard, write_manifest
-from sarlang_hf.packaging.parquet import WrittenFile, arrow_schema, shard
+from sarlang_hf.packaging.manifest import Manifest, OtherFile, Request, Shard, select_shards, write_manifest
+from sarlang_hf.packaging.parquet import WrittenFile, arrow_schema, read_rows, shard
 from sarlang_hf.packaging.provenance import SCHEMA, provenance_rows
 from sarlang_hf.packaging.rows import question_rows
 from sarlang_hf.packaging.survey import Reject, Survey
@@ -125,10 +123,7 @@ def _write_side_files(out: Path, manifest: Manifest, rejects: Sequence[Reject]) 
 
 
 def _rows(out: Path, shards: Sequence[Shard], config: Config, split: Split, columns: list[str]) -> Iterator[dict[str, Any]]:
-    for one in shards:
-        if (one.config, one.split) == (config, split):
-            for batch in pq.ParquetFile(out / one.file).iter_batches(columns=columns, batch_size=1000):
-                yield from batch.to_pylist()
+    return read_rows((out / one.file for one in select_shards(shards, config, split)), columns)
 
 
 def _shard(path: Path, config: Config, split: Split, file: WrittenFile) -> Shard:

@@ -113,6 +113,11 @@ class Manifest:
         return json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+def select_shards(shards: Iterable[Shard], config: Config, split: Split) -> list[Shard]:
+    """The shards of one config and split, in the given order."""
+    return [shard for shard in shards if (shard.config, shard.split) == (config, split)]
+
+
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     write_atomically(folder / MANIFEST, manifest.to_json().encode())
 

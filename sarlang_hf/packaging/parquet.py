@@ -7,7 +7,7 @@ byte offset. Row groups of 100 rows bound the memory of writers and of readers t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,6 +106,13 @@ def shard(path: Path, schema: pa.Schema, *, rows_per_group: int = ROWS_PER_GROUP
         except BaseException:
             writer.abandon()
             raise
+
+
+def read_rows(paths: Iterable[Path], columns: list[str]) -> Iterator[dict[str, Any]]:
+    """Rows of some shards one after the other, a thousand in memory at a time; `columns` are dotted Parquet paths."""
+    for path in paths:
+        for batch in pq.ParquetFile(path).iter_batches(columns=columns, batch_size=1000):
+            yield from batch.to_pylist()
 
 
 def arrow_schema(config: Config) -> pa.Schema:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import pyarrow.parquet as pq
-
-from sarlang_hf.packaging.manifest import Manifest
+from sarlang_hf.packaging.manifest import Manifest, select_shards
+from sarlang_hf.packaging.parquet import read_rows
 from sarlang_hf.schema import Config, Split
 
 _VQA = ["source", "license", "objects.list.element.category", "questions.list.element.type", "questions.list.element.origin"]
@@ -19,25 +16,22 @@ _CAP = ["captions.list.element.kind", "captions.list.element.origin"]
 def recount(folder: Path, manifest: Manifest, split: Split) -> dict[str, dict[str, int]]:
     """What the manifest counts of one split, from the rows themselves; all but clipped boxes, which leave no trace there."""
     counts: dict[str, Counter[str]] = {}
-    for row in _rows(folder, manifest, "vqa", split, _VQA):
+    for row in read_rows(_paths(folder, manifest, "vqa", split), _VQA):
         _add(counts, "images", [row["source"]])
         _add(counts, "licenses", [f"{row['source']}: {row['license']}"])
         _add(counts, "boxes", [box["category"] for box in row["objects"]])
         _add(counts, "questions", [question["type"] for question in row["questions"]])
         _add(counts, "question_origins", [question["origin"] for question in row["questions"]])
-    for row in _rows(folder, manifest, "cap", split, _CAP):
+    for row in read_rows(_paths(folder, manifest, "cap", split), _CAP):
         _add(counts, "captions", [caption["kind"] for caption in row["captions"]])
         _add(counts, "caption_origins", [caption["origin"] for caption in row["captions"]])
     return {what: dict(counter) for what, counter in counts.items()}
 
 
+def _paths(folder: Path, manifest: Manifest, config: Config, split: Split) -> list[Path]:
+    return [folder / shard.file for shard in select_shards(manifest.shards, config, split)]
+
+
 def _add(counts: dict[str, Counter[str]], what: str, names: list[str]) -> None:
     if names:
         counts.setdefault(what, Counter()).update(names)
-
-
-def _rows(folder: Path, manifest: Manifest, config: Config, split: Split, columns: list[str]) -> Iterator[dict[str, Any]]:
-    for shard in manifest.shards:
-        if (shard.config, shard.split) == (config, split):
-            for batch in pq.ParquetFile(folder / shard.file).iter_batches(columns=columns):
-                yield from batch.to_pylist()

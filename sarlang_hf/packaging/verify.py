@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,10 +12,10 @@ import pyarrow.parquet as pq
 
 from sarlang_hf.errors import DatasetCorruptError
 from sarlang_hf.files import sha256_of
-from sarlang_hf.packaging.manifest import COUNTS, MANIFEST, Manifest, OtherFile, Shard, read_manifest
-from sarlang_hf.packaging.parquet import arrow_schema
+from sarlang_hf.packaging.manifest import COUNTS, MANIFEST, Manifest, OtherFile, Shard, read_manifest, select_shards
+from sarlang_hf.packaging.parquet import arrow_schema, read_rows
 from sarlang_hf.packaging.recount import recount
-from sarlang_hf.schema import SPLITS, Config, Split
+from sarlang_hf.schema import SPLITS, Split
 
 _REMEDY = "build the dataset again, or fetch this file from where the dataset came from"
 
@@ -99,7 +98,7 @@ def _check_columns(folder: Path, shard: Shard) -> None:
 def _check_order(folder: Path, manifest: Manifest, split: Split) -> int:
     """Image rows are sorted by id across shards, which also makes the ids unique. Returns the number of images."""
     images, last = 0, ""
-    for shard in _shards(manifest, "vqa", split):
+    for shard in select_shards(manifest.shards, "vqa", split):
         for image_id in pq.read_table(folder / shard.file, columns=["image_id"]).column("image_id").to_pylist():
             if image_id <= last:
                 place = folder / shard.file
@@ -136,29 +135,21 @@ def _check_counts(folder: Path, manifest: Manifest, split: Split) -> None:
 
 def _embedded_questions(folder: Path, manifest: Manifest, split: Split) -> Iterator[tuple[str, list[str], Path]]:
     columns = ["image_id", "questions.list.element.question_id"]
-    for shard in _shards(manifest, "vqa", split):
+    for shard in select_shards(manifest.shards, "vqa", split):
         path = folder / shard.file
-        for batch in pq.ParquetFile(path).iter_batches(columns=columns):
-            for row in batch.to_pylist():
-                yield row["image_id"], [question["question_id"] for question in row["questions"]], path
+        for row in read_rows([path], columns):
+            yield row["image_id"], [question["question_id"] for question in row["questions"]], path
 
 
 def _question_rows(folder: Path, manifest: Manifest, split: Split) -> Iterator[tuple[str, str, int]]:
-    paths = [folder / shard.file for shard in _shards(manifest, "vqa_questions", split)]
-    batches = chain.from_iterable(
-        pq.ParquetFile(path).iter_batches(columns=["question_id", "image_id", "image_row"]) for path in paths
-    )
-    for batch in batches:
-        yield from zip(*(batch.column(name).to_pylist() for name in ("question_id", "image_id", "image_row")), strict=True)
+    paths = [folder / shard.file for shard in select_shards(manifest.shards, "vqa_questions", split)]
+    for row in read_rows(paths, ["question_id", "image_id", "image_row"]):
+        yield row["question_id"], row["image_id"], row["image_row"]
 
 
 def _check_unique(folder: Path, manifest: Manifest, split: Split) -> None:
-    for shard in _shards(manifest, "vqa_questions", split):
+    for shard in select_shards(manifest.shards, "vqa_questions", split):
         path = folder / shard.file
         ids = pq.read_table(path, columns=["question_id"]).column("question_id")
         if pc.count_distinct(ids).as_py() != len(ids):
             raise DatasetCorruptError("a question id occurs twice", place=path, remedy=_REMEDY)
-
-
-def _shards(manifest: Manifest, config: Config, split: Split) -> list[Shard]:
-    return [shard for shard in manifest.shards if (shard.config, shard.split) == (config, split)]
