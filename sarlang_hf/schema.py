@@ -123,7 +123,7 @@ class Tile:
     """One image as a source describes it, before its pixels are read.
 
     Attributes:
-        source: which source it comes from.
+        source: which source it comes from: one of `SOURCE_NAMES`, or the name under which a third party registered its own.
         stem: name within the source, unique there, without the file extension; may hold slashes (`track1/P_0000`).
         split: the part it belongs to by the source's own partition; None leaves it to the build's 7:3 split.
         path: the image file.
@@ -143,7 +143,7 @@ class Tile:
         captions, questions: texts that the source already carries.
     """
 
-    source: SourceName
+    source: str
     stem: str
     split: Split | None
     path: Path

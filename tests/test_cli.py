@@ -98,6 +98,35 @@ def test_sources_are_found_by_relative_paths_and_through_links(tmp_path: Path) -
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
+PLUGIN = """
+from sarlang_hf.sources import SARDet100K, register
+
+@register("harbour_watch")
+class HarbourWatch(SARDet100K):
+    terms = "Harbours we watch; ask us."
+"""
+
+
+def test_a_source_of_another_package_is_found_by_its_name(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = tmp_path / "site"
+    info = site / "harbour_watch-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "harbour_watch.py").write_text(PLUGIN)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: harbour-watch\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[sarlang_hf.sources]\nharbour_watch = harbour_watch\n")
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    built = run("build", tmp_path / "d", "--source", f"harbour_watch={tree}")
+    assert built.returncode == 0, built.stderr
+    assert "Harbours we watch; ask us." in (tmp_path / "d/README.md").read_text()
+    unknown = run("build", tmp_path / "e", "--source", f"landsat={tree}")
+    assert unknown.returncode == 2
+    assert "use one of coco, harbour_watch, sardet100k" in unknown.stderr
+    (site / "harbour_watch.py").write_text("import nothing_of_that_name")
+    broken = run("build", tmp_path / "e", "--source", f"harbour_watch={tree}")
+    assert broken.returncode == 2
+    assert "source plugin harbour_watch" in broken.stderr
+
+
 ERRORS = [
     (["build", "OUT"], "no source given", "--sardet"),
     (["build", "OUT", "--sardet", "TREE/nothing"], "folder does not exist", "give the folder"),

@@ -13,7 +13,7 @@ from sarlang_hf.errors import UsageError
 from sarlang_hf.packaging.engine import BuildOptions
 from sarlang_hf.packaging.engine import build as build_dataset
 from sarlang_hf.packaging.manifest import Manifest
-from sarlang_hf.sources import Coco, SARDet100K, Source
+from sarlang_hf.sources import Coco, SARDet100K, Source, source_class
 
 EXAMPLE = """\b
 Examples:
@@ -28,6 +28,7 @@ _DEFAULTS = BuildOptions()
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--sardet", "sardet", type=click.Path(path_type=Path), help="SARDet-100K: Annotations/ and JPEGImages/.")
 @click.option("--coco", "cocos", multiple=True, metavar="[NAME=]DIR", help="A COCO detection set; name a second one.")
+@click.option("--source", "others", multiple=True, metavar="NAME=DIR", help="A source that an installed package registers.")
 @click.option("--class-map", default="", metavar="NAME=CATEGORY,...", help="Categories of --coco classes; 'name=' drops one.")
 @click.option("--seed", default=_DEFAULTS.seed, show_default=True, help="Of splits, choices and texts.")
 @click.option("--density", default=_DEFAULTS.density, show_default=True, help="Questions per image to aim at.")
@@ -43,6 +44,7 @@ def build(
     out: Path,
     sardet: Path | None,
     cocos: tuple[str, ...],
+    others: tuple[str, ...],
     class_map: str,
     seed: int,
     density: float,
@@ -59,9 +61,9 @@ def build(
     """
     categories = parse_class_map(class_map)
     sources: list[Source] = [SARDet100K(sardet)] if sardet else []
-    sources += [_coco(value, categories) for value in cocos]
+    sources += [_coco(value, categories) for value in cocos] + [_registered(value) for value in others]
     if not sources:
-        raise UsageError("no source given", place="sarlang build", remedy="give --sardet DIR or --coco DIR")
+        raise UsageError("no source given", place="sarlang build", remedy="give --sardet DIR, --coco DIR or --source NAME=DIR")
     _require_known_classes(categories, sources)
     with progress_bars() as report:
         manifest = build_dataset(
@@ -103,6 +105,13 @@ def _require_known_classes(categories: dict[str, str], sources: list[Source]) ->
     if unknown:
         remedy = f"the classes are {', '.join(sorted(known))}" if known else "leave it out, or give --coco DIR"
         raise UsageError(f"no COCO set given has a class {unknown[0]!r}", place="--class-map", remedy=remedy)
+
+
+def _registered(value: str) -> Source:
+    name, equals, folder = value.partition("=")
+    if not (name and equals and folder):
+        raise UsageError(f"{value!r} is not NAME=DIR", place="--source", remedy="write e.g. --source sardet100k=SARDet_100K")
+    return source_class(name)(Path(folder))
 
 
 def _coco(value: str, categories: dict[str, str]) -> Coco:

@@ -1,6 +1,6 @@
 """Reading the outside world: one small class per source of SAR images.
 
-A third-party source is a class with the five members of `Source` and one call of `register`:
+A third-party source is a class with the members of `Source` and one call of `register`:
 
     @register("mine")
     class MySource: ...

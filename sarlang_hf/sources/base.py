@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -51,6 +53,9 @@ class Source(Protocol):
         ...
 
 
+PLUGINS = "sarlang_hf.sources"
+"""Entry-point group in which an installed package names the modules that register its sources."""
+
 S = TypeVar("S", bound=type[Source])
 _REGISTRY: dict[str, type[Source]] = {}
 
@@ -68,19 +73,31 @@ def register(name: str) -> Callable[[S], S]:
 
 
 def registered() -> list[str]:
-    """Names of all known sources, alphabetically."""
+    """Names of all known sources, alphabetically; installed packages add theirs by entry points of group `sarlang_hf.sources`."""
+    _import_plugins()
     return sorted(_REGISTRY)
 
 
-def source_class(name: str) -> type[Source]:
-    """The source class registered under `name`.
+def source_class(name: str) -> Callable[[Path], Source]:
+    """The source class registered under `name`; it takes the source folder.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or a package that offers sources cannot be imported.
     """
+    _import_plugins()
     if name not in _REGISTRY:
         raise UsageError(f"unknown source {name!r}", place="sources", remedy=f"use one of {', '.join(registered())}")
     return _REGISTRY[name]
+
+
+@cache
+def _import_plugins() -> None:
+    for plugin in entry_points(group=PLUGINS):
+        try:
+            plugin.load()
+        except Exception as error:
+            remedy = "mend or uninstall the package that offers it"
+            raise UsageError(f"cannot be imported: {error!r}", place=f"source plugin {plugin.value}", remedy=remedy) from error
 
 
 def fit_box(bbox: tuple[float, float, float, float], category: str, width: int, height: int) -> tuple[Box, bool] | str:
