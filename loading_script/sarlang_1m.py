@@ -21,7 +21,7 @@ from typing import Any
 
 import datasets
 
-from sarlang_hf.errors import UsageError
+from sarlang_hf.errors import DatasetNotFoundError, UsageError
 from sarlang_hf.packaging.engine import BuildOptions, build_request, plan_questions
 from sarlang_hf.packaging.rows import caption_row, question_rows, read_tile, vqa_row
 from sarlang_hf.packaging.survey import Survey, survey
@@ -96,7 +96,10 @@ class Sarlang1M(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datase
         settings = self.config.options()
         survey(path, self.config.sources(), seed=settings.seed, skip_faults=False, limit=None, progress=lambda _seen: None)
         surveyed = Survey(path)
-        plan, _ = plan_questions(surveyed, settings)
+        plan, captions = plan_questions(surveyed, settings)
+        if self.config.name == "cap" and not captions:
+            remedy = "choose the config vqa or vqa_questions"
+            raise DatasetNotFoundError("no source given brings captions", place="Sarlang1M config 'cap'", remedy=remedy)
         return [
             datasets.SplitGenerator(name=split, gen_kwargs={"surveyed": surveyed, "plan": plan, "split": split})
             for split in SPLITS

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import weakref
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 DEFAULT_FOLDER = "sarlang-1m"
 DATASET_VARIABLE = "SARLANG_DATASET"
 
-LoadConfig = Literal["vqa", "cap", "vqa_questions", "raw", "rgb", "vqa_flat"]
+LoadConfig = Literal[Config, "vqa_flat"]
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,7 @@ class ImageStore:
     def __init__(self, files: tuple[Path, ...]) -> None:
         self._files = tuple(path.absolute() for path in files)  # model code may change the working folder
         self._starts: list[int] = [0, *accumulate(pq.read_metadata(path).num_rows for path in files)]
-        self._offsets: dict[int, NDArray[np.int64]] = {}
-        self._descriptors: dict[int, int] = {}
+        self._open()
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -142,14 +142,17 @@ class ImageStore:
         return image
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_files": self._files, "_starts": self._starts, "_offsets": {}, "_descriptors": {}}
+        return {"_files": self._files, "_starts": self._starts}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state)
+        self._open()
 
-    def __del__(self) -> None:
-        for descriptor in self.__dict__.get("_descriptors", {}).values():
-            os.close(descriptor)
+    def _open(self) -> None:
+        """Starts with no file open; those opened later are closed with the store."""
+        self._offsets: dict[int, NDArray[np.int64]] = {}
+        self._descriptors: dict[int, int] = {}
+        weakref.finalize(self, _close_all, self._descriptors)
 
     def _offset_table(self, file: int) -> NDArray[np.int64]:
         if file not in self._offsets:
@@ -162,6 +165,12 @@ class ImageStore:
             if self._descriptors.setdefault(file, opened) != opened:
                 os.close(opened)  # another thread was faster
         return self._descriptors[file]
+
+
+def _close_all(descriptors: dict[int, int]) -> None:
+    for descriptor in descriptors.values():
+        os.close(descriptor)
+    descriptors.clear()
 
 
 def open_dataset(source: str | Path | None = None) -> DatasetFolder:
@@ -186,7 +195,8 @@ def load(
     Args:
         source: the folder; None means SARLANG_DATASET, else ./sarlang-1m.
         config: a config of the folder, or `vqa_flat`: a row per question with its image, decoded when the row is read (until
-            then the column `image` holds row numbers, which is what `features` shows).
+            then the column `image` holds row numbers, which is what `features` shows; select, sort, shuffle, filter and pickle
+            as you like, but what drops the transform of a `datasets.Dataset`, such as renaming or concatenating, leaves numbers).
         split: one split; None gives a dictionary of all.
         streaming: iterate without copying anything into the `datasets` cache.
 

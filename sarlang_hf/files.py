@@ -15,6 +15,7 @@ from sarlang_hf.errors import OutputError
 _REMEDIES = {
     errno.EACCES: "make the folder writable for this user or choose another output folder",
     errno.EPERM: "make the folder writable for this user or choose another output folder",
+    errno.ENOENT: "the folder above it does not exist or cannot be made: choose another output folder",
     errno.EEXIST: "a file stands where a folder is needed: choose another output folder",
     errno.ENOTDIR: "a file stands where a folder is needed: choose another output folder",
     errno.EROFS: "this file system is mounted read-only: choose another output folder",

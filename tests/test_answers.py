@@ -370,3 +370,31 @@ def test_numbers_are_compared_as_numbers(gold, said):
 )
 def test_a_number_that_names_a_thing_counts_nothing(gold, prediction, verdict):
     assert decide("How many ships are visible in the image?", gold, prediction).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("gold", "prediction", "verdict"),
+    [
+        ("left", "middle left", None),  # everyday wording for the middle of the left edge
+        ("left", "The ship is positioned in the middle left of the image.", None),
+        ("top", "top center", None),
+        ("bottom", "in the lower middle part", None),
+        ("left", "top left", False),
+        ("right", "middle left", False),
+        ("no", "Yes or no: no", None),
+        ("yes", "yes or no", None),
+        ("yes", "Yes/No", None),
+        ("yes", "Yes. No doubt about it.", True),
+        ("no", "The answer is not yes", None),
+        ("no", "It is not true that there is a ship", None),
+        ("no", "I cannot say yes", None),
+        ("yes", "No need to look further, yes", True),
+        ("yes", "There are no ships, but there are bridges", None),
+        ("no", "No, but there is a harbor", True),
+        ("tank", "main battle tank", None),
+        ("aircraft", "a military aircraft", True),
+        ("tank", "an oil tank", True),
+    ],
+)
+def test_everyday_answers_are_right_or_left_to_a_judge(gold, prediction, verdict):
+    assert decide("", gold, prediction).verdict is verdict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -216,9 +218,40 @@ def test_finished_shards_of_another_request_are_not_thrown_away(tree: Path, tmp_
         build(tmp_path / "d", tree, rows_per_shard=5)
     with pytest.raises(UsageError, match=r"finished shards of a build with parameters\.seed = 0, now 1") as caught:
         build(tmp_path / "d", tree, rows_per_shard=5, seed=1)
-    shutil.rmtree(tmp_path / "d/.build")  # the remedy
-    assert ".build to start over" in caught.value.remedy
+    assert "remove this unfinished one to start over" in caught.value.remedy
+    shutil.rmtree(tmp_path / "d")
     build(tmp_path / "d", tree, rows_per_shard=5, seed=1, on_error="skip")
+
+
+@pytest.mark.parametrize("removals", range(4))
+def test_a_build_killed_while_it_throws_an_older_one_away(
+    plain_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removals: int
+) -> None:
+    """The older one had another seed, hence another survey and other texts; nothing of it may survive."""
+
+    def stop(phase: str, _done: int, _total: int | None) -> None:
+        if phase == "building shards":
+            raise KeyboardInterrupt
+
+    def dying(original: Callable[..., None]) -> Callable[..., None]:
+        def remove(*args: object, **options: object) -> None:
+            if not left:
+                raise KeyboardInterrupt
+            left.pop()
+            original(*args, **options)
+
+        return remove
+
+    root, left = plain_dataset.parent / "SARDet_100K", [None] * removals
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path / "d", root, rows_per_shard=5, seed=1, progress=stop)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", dying(Path.unlink))
+        patched.setattr("sarlang_hf.packaging.workspace.shutil.rmtree", dying(shutil.rmtree))
+        with contextlib.suppress(KeyboardInterrupt):
+            build(tmp_path / "d", root, rows_per_shard=5, progress=stop)
+    build(tmp_path / "d", root, rows_per_shard=5)
+    assert contents(tmp_path / "d") == contents(plain_dataset)
 
 
 def test_settings_of_a_source_belong_to_the_build(tmp_path: Path) -> None:
@@ -378,10 +411,14 @@ def test_one_file_name_in_two_splits_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_build_without_a_usable_image_is_an_error(tree: Path, tmp_path: Path) -> None:
-    for path in tree.glob("JPEGImages/*/*.png"):
+    kept = {path: path.read_bytes() for path in tree.glob("JPEGImages/*/*.png")}
+    for path in kept:
         path.write_bytes(b"")
     with pytest.raises(SourceError, match="no usable image"):
         build(tmp_path / "d", tree, on_error="skip")
+    for path, image in kept.items():
+        path.write_bytes(image)
+    assert build(tmp_path / "d", tree, on_error="skip").rejects == {}  # the remedy, and the same command again
 
 
 BUILD = """

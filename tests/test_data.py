@@ -291,6 +291,10 @@ QUESTIONS = "data/questions-train-00000-of-00001.parquet"
         (lambda folder: edit_json(folder / MANIFEST, counts=[1]), "'counts'", "manifest.json"),
         (lambda folder: edit_json(folder / MANIFEST, counts=lambda old: old | {"images": {}}), "counts of images", MANIFEST),
         (lambda folder: edit_json(folder / MANIFEST, counts=lambda old: old | {"boxes": {}}), "counts of boxes", MANIFEST),
+        (lambda folder: edit_json(folder / MANIFEST, dataset_kind="official"), "'official', the card does not", MANIFEST),
+        (lambda folder: edit_json(folder / MANIFEST, rejects={"undecodable": 5}), "other rejects", MANIFEST),
+        (lambda folder: edit_json(folder / MANIFEST, files=[]), "does not list README.md", MANIFEST),
+        (lambda folder: (shutil.rmtree(folder / "data"), edit_json(folder / MANIFEST, shards=[])), "no shard", MANIFEST),
         (lambda folder: edit_json(folder / MANIFEST, shards=lambda old: [old[0] | {"file": "../../x"}]), "outside", MANIFEST),
     ],
 )
@@ -341,6 +345,12 @@ def test_the_builder_script_never_serves_another_folder_s_rows(tmp_path: Path, m
     mended = Sarlang1M(config_name="vqa", sardet="s", cache_dir=str(tmp_path / "cache"))
     mended.download_and_prepare()
     assert [row["objects"] for row in mended.as_dataset(split="test")] == [[], []]
+
+
+def test_the_builder_script_has_no_captions_to_give(tmp_path: Path) -> None:
+    tree = plain_tree(tmp_path / "s", train=2, val=1)
+    with pytest.raises(DatasetNotFoundError, match="no source given brings captions"):
+        Sarlang1M(config_name="cap", sardet=str(tree), cache_dir=str(tmp_path / "c")).download_and_prepare()
 
 
 def test_the_builder_script_without_a_source_says_so(tmp_path: Path) -> None:

@@ -378,6 +378,31 @@ def test_coco_maps_and_drops_classes(tmp_path: Path) -> None:
     assert (tile.image_id, tile.source, tile.split) == ("coco/ssdd/a", "coco", None)
 
 
+@pytest.mark.parametrize("label", ["..", ".", "a/b", "new\nline", " ", "a b", "-\x00"])
+def test_a_coco_label_becomes_part_of_ids_and_must_fit(tmp_path: Path, label: str) -> None:
+    root = coco_folder(tmp_path / "c", {"train.json": [Picture("a.png")]}, CATEGORIES)
+    with pytest.raises(UsageError, match="cannot name a COCO set"):
+        Coco(root, label=label)
+
+
+def test_a_class_is_mapped_to_one_of_our_categories(tmp_path: Path) -> None:
+    root = coco_folder(tmp_path / "c", {"train.json": [Picture("a.png", boxes=VESSEL)]}, ("vessel",))
+    with pytest.raises(UsageError, match="'vessel' is mapped to 'shp'") as caught:
+        Coco(root, class_map={"vessel": "shp"})
+    assert "ship, aircraft, car, tank, bridge, harbor" in caught.value.remedy
+
+
+def test_whole_numbers_may_be_written_with_a_point(tmp_path: Path) -> None:
+    root = coco_folder(tmp_path / "c", {"train.json": [Picture("a.png")]}, CATEGORIES)
+    edit_json(
+        root / "train.json",
+        images=lambda rows: [rows[0] | {"id": 1.0, "width": 32.0}],
+        annotations=lambda rows: [rows[0] | {"image_id": 1.0, "category_id": 0.0, "iscrowd": "0"}],
+    )
+    [tile] = tiles(Coco(root))
+    assert (tile.width, [box.category for box in tile.boxes]) == (32, ["ship"])
+
+
 def test_coco_lists_the_classes_when_one_is_unmapped(tmp_path: Path) -> None:
     root = coco_folder(tmp_path / "c", {"all.json": [Picture("a.png", boxes=VESSEL)]}, ("vessel", "ship"))
     with pytest.raises(SourceError, match=r"no category given for vessel \(classes of this file: ship, vessel\)") as caught:

@@ -26,7 +26,7 @@ _DEFAULTS = BuildOptions()
 
 @click.command(epilog=EXAMPLE)
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--sardet", "sardet", type=click.Path(path_type=Path), help="SARDet-100K: Annotations/ and JPEGImages/.")
+@click.option("--sardet", type=click.Path(path_type=Path), help="SARDet-100K: Annotations/ and JPEGImages/.")
 @click.option("--coco", "cocos", multiple=True, metavar="[NAME=]DIR", help="A COCO detection set; name a second one.")
 @click.option("--source", "others", multiple=True, metavar="NAME=DIR", help="A source that an installed package registers.")
 @click.option("--class-map", default="", metavar="NAME=CATEGORY,...", help="Categories of --coco classes; 'name=' drops one.")
@@ -134,5 +134,5 @@ def _summary(manifest: Manifest) -> dict[str, object]:
 def _sentence(out: Path, manifest: Manifest) -> str:
     images = sum(sum(counts.values()) for counts in manifest.counts["images"].values())
     questions = sum(sum(counts.values()) for counts in manifest.counts.get("questions", {}).values())
-    left_out = f", {sum(manifest.rejects.values()):,} images left out (see rejects.jsonl)" if manifest.rejects else ""
+    left_out = f", {sum(manifest.rejects.values()):,} left out and staying out (rejects.jsonl)" if manifest.rejects else ""
     return f"{out}: {images:,} images, {questions:,} questions, {manifest.dataset_kind}{left_out}"

@@ -17,12 +17,12 @@ from sarlang_hf.errors import SourceError
 from sarlang_hf.files import output_errors, sha256_of, write_atomically
 from sarlang_hf.packaging.build_shard import Receipt, ShardPlan
 from sarlang_hf.packaging.card import benchmark_yaml, dataset_card
-from sarlang_hf.packaging.manifest import Manifest, OtherFile, Request, Shard, select_shards, write_manifest
+from sarlang_hf.packaging.manifest import SIDE_FILES, Manifest, OtherFile, Request, Shard, select_shards, write_manifest
 from sarlang_hf.packaging.parquet import WrittenFile, arrow_schema, read_rows, shard
 from sarlang_hf.packaging.provenance import SCHEMA, provenance_rows
 from sarlang_hf.packaging.rows import question_rows
 from sarlang_hf.packaging.survey import Reject, Survey
-from sarlang_hf.packaging.workspace import require_no_rejects
+from sarlang_hf.packaging.workspace import clear_work, require_no_rejects
 from sarlang_hf.schema import SPLITS, Config, DatasetKind, Split
 from sarlang_hf.texts.plan import QuestionPlan
 
@@ -49,10 +49,12 @@ def finish(
     receipts = {plan: Receipt.read(work / "receipts" / plan.receipt_name) for plan in plans}
     rejects = _rejects(work, receipts.values())
     require_no_rejects(out, len(rejects), skip_faults=skip_faults)
-    images = _place_shards(out, work, receipts)
-    if not images:
+    if not any(receipt.files["vqa"].rows for receipt in receipts.values()):
+        clear_work(work)  # there is nothing to continue
         where = ", ".join(dict.fromkeys(file.source for file in request.inputs))
-        raise SourceError("no usable image", place=where, remedy=f"{len(rejects)} were rejected: mend the source or drop --limit")
+        first = f" ({rejects[0].image_id}: {rejects[0].problem})" if rejects else ""
+        raise SourceError("no usable image", place=where, remedy=f"mend the source: {len(rejects)} images were left out{first}")
+    images = _place_shards(out, work, receipts)
     shards = [*images, *_write_questions(out, images)]
     manifest = Manifest(
         dataset_kind=kind,
@@ -118,8 +120,7 @@ def _write_side_files(out: Path, manifest: Manifest, rejects: Sequence[Reject]) 
     write_atomically(out / "rejects.jsonl", lines.encode())
     write_atomically(out / "eval.yaml", benchmark_yaml(manifest).encode())
     write_atomically(out / "README.md", dataset_card(manifest).encode())
-    names = ("README.md", "eval.yaml", "provenance.parquet", "rejects.jsonl")
-    return tuple(OtherFile(name, (out / name).stat().st_size, sha256_of(out / name)) for name in names)
+    return tuple(OtherFile(name, (out / name).stat().st_size, sha256_of(out / name)) for name in SIDE_FILES)
 
 
 def _rows(out: Path, shards: Sequence[Shard], config: Config, split: Split, columns: list[str]) -> Iterator[dict[str, Any]]:

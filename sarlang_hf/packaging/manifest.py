@@ -35,6 +35,9 @@ MANIFEST = "manifest.json"
 WORK = ".build"
 """Working folder of an unfinished build, inside the dataset folder."""
 
+SIDE_FILES = ("README.md", "eval.yaml", "provenance.parquet", "rejects.jsonl")
+"""What lies beside the shards and the manifest in every dataset folder."""
+
 COUNTS = ("images", "questions", "captions", "boxes", "clipped_boxes", "question_origins", "caption_origins", "licenses")
 """What the manifest counts per split, in the order in which people are shown it."""
 

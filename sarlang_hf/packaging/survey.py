@@ -187,20 +187,22 @@ def _tile_to_json(tile: Tile) -> str:
     return json.dumps({name: getattr(tile, name) for name in _TILE_FIELDS}, default=_plain, ensure_ascii=False)
 
 
-def _plain(value: object) -> object:
-    """Paths as text, boxes, captions and questions as objects."""
-    return str(value) if isinstance(value, Path) else {field: getattr(value, field) for field in value.__dataclass_fields__}  # type: ignore[attr-defined]
+def _plain(value: Path | Box | Caption | Question) -> object:
+    """What JSON does not know: paths as text, the parts of a tile as objects."""
+    if isinstance(value, Path):
+        return str(value)
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def _tile_from_json(text: str, split: Split) -> Tile:
-    fields = json.loads(text)
-    fields |= {
+    content = json.loads(text)
+    content |= {
         "split": split,
-        "path": Path(fields["path"]),
-        "root": Path(fields["root"]),
-        "optical": fields["optical"] and Path(fields["optical"]),
-        "boxes": tuple(Box(**box) for box in fields["boxes"]),
-        "captions": tuple(Caption(**caption) for caption in fields["captions"]),
-        "questions": tuple(Question(**question) for question in fields["questions"]),
+        "path": Path(content["path"]),
+        "root": Path(content["root"]),
+        "optical": content["optical"] and Path(content["optical"]),
+        "boxes": tuple(Box(**box) for box in content["boxes"]),
+        "captions": tuple(Caption(**caption) for caption in content["captions"]),
+        "questions": tuple(Question(**question) for question in content["questions"]),
     }
-    return Tile(**fields)
+    return Tile(**content)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,7 @@ import pyarrow.parquet as pq
 
 from sarlang_hf.errors import DatasetCorruptError
 from sarlang_hf.files import sha256_of
-from sarlang_hf.packaging.manifest import COUNTS, MANIFEST, Manifest, OtherFile, Shard, read_manifest, select_shards
+from sarlang_hf.packaging.manifest import COUNTS, MANIFEST, SIDE_FILES, Manifest, OtherFile, Shard, read_manifest, select_shards
 from sarlang_hf.packaging.parquet import arrow_schema, read_rows
 from sarlang_hf.packaging.recount import recount
 from sarlang_hf.schema import SPLITS, Split
@@ -46,6 +48,7 @@ def verify(path: str | Path, *, progress: Callable[[int, int], None] | None = No
     manifest = read_manifest(folder)
     _check_checksums(folder, manifest, progress or (lambda _done, _total: None))
     _check_strays(folder, manifest)
+    _check_manifest(folder, manifest)
     for shard in manifest.shards:
         _check_columns(folder, shard)
     images = questions = 0
@@ -72,6 +75,21 @@ def _check_checksums(folder: Path, manifest: Manifest, progress: Callable[[int, 
             raise DatasetCorruptError(problem, place=path, remedy=_REMEDY)
         done += file.bytes
         progress(done, total)
+
+
+def _check_manifest(folder: Path, manifest: Manifest) -> None:
+    """The manifest lists what a dataset cannot lack, and agrees with the side files about its kind and its rejects."""
+    place = folder / MANIFEST
+    if not any(shard.config == "vqa" for shard in manifest.shards):
+        raise DatasetCorruptError("lists no shard of config vqa", place=place, remedy=_REMEDY)
+    missing = sorted(set(SIDE_FILES) - {file.file for file in manifest.files})
+    if missing:
+        raise DatasetCorruptError(f"does not list {', '.join(missing)}", place=place, remedy=_REMEDY)
+    if f"sarlang-{manifest.dataset_kind}\n" not in (folder / "README.md").read_text():
+        raise DatasetCorruptError(f"says {manifest.dataset_kind!r}, the card does not", place=place, remedy=_REMEDY)
+    reasons = [json.loads(line)["reason"] for line in (folder / "rejects.jsonl").read_text().splitlines()]
+    if Counter(reasons) != Counter(manifest.rejects):
+        raise DatasetCorruptError("counts other rejects than rejects.jsonl lists", place=place, remedy=_REMEDY)
 
 
 def _check_strays(folder: Path, manifest: Manifest) -> None:

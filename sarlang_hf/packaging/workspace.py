@@ -82,14 +82,22 @@ def remove_work(out: Path) -> None:
 def _settle(out: Path, work: Path, request: Request) -> None:
     """Makes the working folder one of this request."""
     note = work / "build.json"
-    if note.exists() and (difference := _difference(request, json.loads(note.read_bytes()))):
-        if any((work / "receipts").glob("*.json")):
-            problem = f"holds finished shards of a build with {difference}"
-            raise UsageError(problem, place=out, remedy=f"choose another output folder, or remove {work} to start over")
-        for path in work.iterdir():
-            if path.name != _LOCK:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-    write_atomically(note, json.dumps(asdict(request), sort_keys=True).encode())
+    found = json.loads(note.read_bytes()) if note.exists() else {}  # without a note, whatever lies here is nobody's
+    difference = _difference(request, found)
+    if found and difference and any((work / "receipts").glob("*.json")):
+        problem = f"holds finished shards of a build with {difference}"
+        raise UsageError(problem, place=out, remedy="choose another output folder, or remove this unfinished one to start over")
+    if difference:
+        clear_work(work)
+        write_atomically(note, json.dumps(asdict(request), sort_keys=True).encode())
+
+
+def clear_work(work: Path) -> None:
+    """Throws an unfinished build away but for its lock; the note goes first, so that a killed removal is completed later."""
+    (work / "build.json").unlink(missing_ok=True)
+    for path in work.iterdir():
+        if path.name != _LOCK:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _difference(request: Request, found: Request | Mapping[str, Any]) -> str:

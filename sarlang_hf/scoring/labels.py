@@ -18,12 +18,16 @@ NO = frozenset({"no", "nope", "none", "false"})
 CLASSES = frozenset(CATEGORIES)
 PLACES = frozenset(POSITIONS)
 
+CONTRASTS = frozenset({"but", "however", "although", "though", "yet"})
 NEGATIONS = frozenset({"no", "not", "none", "never", "nothing", "neither", "nor", "without", "except", "rather"})
 """Words after which a label or number named in the answer may be denied: 'a harbor, not a bridge'."""
 
 _OTHER_NAMES = {"aeroplane", "airplane", "jet", "plane", "boat", "vessel", "carrier", "vehicle", "truck", "dock", "pier", "port"}
 OTHER_CLASS_NAMES = frozenset(_OTHER_NAMES | {f"{name}s" for name in _OTHER_NAMES})
 """Words that may mean one of the six classes. Beside them, the labels named are not all that the answer names."""
+
+ARMOUR = frozenset({"battle", "military", "armored", "armoured"})
+"""Words that make a tank a vehicle; the benchmark's tanks hold oil."""
 
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _SCALES = frozenset({"dozen", "dozens", "hundred", "hundreds", "thousand", "thousands", "million", "millions"})
@@ -35,7 +39,7 @@ _BOUND_AFTER = frozenset({"plus", "or more", "or less", "or fewer", "and more"})
 _UNITS = frozenset({"m", "meter", "meters", "metre", "metres", "km", "px", "pixel", "pixels", "percent", "degree", "degrees"})
 _TRUE_OR_FALSE = frozenset({"positive", "positives", "negative", "negatives", "alarm", "alarms", "color", "colour", "north"})
 _PHRASES = {
-    "no": frozenset({"answer", "clue", "doubt", "idea", "information", "matter", "problem", "question", "way"}),
+    "no": frozenset({"answer", "clue", "doubt", "idea", "information", "matter", "need", "problem", "question", "way"}),
     "true": _TRUE_OR_FALSE,
     "false": _TRUE_OR_FALSE,
     "left": frozenset({"blank", "empty", "out", "unanswered", "unspecified"}),
@@ -50,8 +54,11 @@ def polarities(words: Sequence[str]) -> list[bool]:
 
 
 def opens_with_polarity(words: Sequence[str]) -> bool:
-    """Whether the first word answers yes or no. In 'no bridges', 'no' belongs to the bridges."""
-    return bool(words) and words[0] in YES | NO and not _in_phrase(words, 0) and not _names_zero(words, 0)
+    """Whether the first word answers yes or no. In 'no bridges', 'no' belongs to the bridges; 'yes or no' answers nothing."""
+    if not words or words[0] not in YES | NO or _in_phrase(words, 0) or _names_zero(words, 0):
+        return False
+    following = [word for word in words[1:3] if word != "or"][:1]
+    return not (following and following[0] in YES | NO and (following[0] in YES) != (words[0] in YES))
 
 
 def places(words: Sequence[str]) -> set[str]:
@@ -60,8 +67,18 @@ def places(words: Sequence[str]) -> set[str]:
 
 
 def names_corner(words: Sequence[str]) -> bool:
-    """Whether two positions stand side by side and so name one place: 'top left'."""
-    return any(first in PLACES and second in PLACES for first, second in pairwise(words))
+    """Whether two sides stand next to each other and so name one place: 'top left'. 'middle left' may well mean left."""
+    sides = PLACES - {"center"}
+    return any(first in sides and second in sides for first, second in pairwise(words))
+
+
+def doubts_polarity(words: Sequence[str]) -> bool:
+    """Whether an answer that does not open with yes or no takes one back: 'not yes', or 'no ships, but bridges'."""
+    if opens_with_polarity(words):
+        return False
+    said = [index for index, word in enumerate(words) if word in YES | NO and not _in_phrase(words, index)]
+    denied = any(not {"not", "cannot", "never"}.isdisjoint(words[max(0, index - 2) : index]) for index in said)
+    return denied or not CONTRASTS.isdisjoint(words)
 
 
 def denies(words: Sequence[str]) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sarlang_hf.errors import ImageFault, SourceError
+from sarlang_hf.errors import ImageFault, SourceError, UsageError
 from sarlang_hf.schema import CATEGORIES, Split, Tile
 from sarlang_hf.sources.base import SIMULATION_MARKER, register
 from sarlang_hf.sources.coco_json import CocoFile, read_categories, read_coco
@@ -39,8 +39,15 @@ class Coco:
             class_map: our category for each of the set's classes; an empty target drops the class.
 
         Raises:
+            UsageError: the label cannot be part of an id, or a target of the class map is none of our categories.
             SourceError: no annotation files, one that cannot be read, or their names do not tell the splits apart.
         """
+        if not re.fullmatch(r"|[\w-][\w.-]*", label):
+            raise UsageError(f"{label!r} cannot name a COCO set", place="coco", remedy="use letters, digits, '.', '_' and '-'")
+        for name, category in (class_map or {}).items():
+            if category and category not in CATEGORIES:
+                remedy = f"map to one of {', '.join(CATEGORIES)}, or to nothing to drop the class"
+                raise UsageError(f"{name!r} is mapped to {category!r}", place="class map", remedy=remedy)
         self.root = Path(root).absolute()  # an interrupted build may be continued from another working folder
         require_folder(self.root, what="COCO")
         self.name = f"coco/{label}" if label else "coco"
@@ -83,13 +90,18 @@ class Coco:
         known = {category: category for category in CATEGORIES} | self._class_map
         unmapped = sorted(set(names.values()) - set(known))
         if unmapped or not names:
-            classes = ", ".join(sorted(names.values())) or "none"
+            classes = _enumerate(sorted(names.values())) or "none"
             raise SourceError(
-                f"no category given for {', '.join(unmapped) or 'any class'} (classes of this file: {classes})",
+                f"no category given for {_enumerate(unmapped) or 'any class'} (classes of this file: {classes})",
                 place=f"{annotations.path}: categories",
                 remedy=f"map them with --class-map, e.g. --class-map {(unmapped or ['vessel'])[0]}=ship, or drop with 'name='",
             )
-        return {number: known[name].lower() or None for number, name in names.items()}
+        return {number: known[name] or None for number, name in names.items()}
+
+
+def _enumerate(names: Sequence[str], most: int = 30) -> str:
+    """The names as a list for people, cut short where it would fill the screen."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _annotation_files(root: Path) -> dict[Path, Split | None]:

@@ -137,7 +137,7 @@ def _add_image(db: sqlite3.Connection, row: Row) -> None:
 
 
 def _add_annotation(db: sqlite3.Connection, row: Row) -> None:
-    crowd = int(bool(row.fields.get("iscrowd", 0)))
+    crowd = int(row.fields.get("iscrowd") not in (None, 0, "0"))  # False is 0
     values = (row.integer("image_id"), row.position, row.integer("category_id"), *row.box("bbox"), crowd)
     db.execute("INSERT INTO annotations VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 

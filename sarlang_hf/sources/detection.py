@@ -92,7 +92,8 @@ def _check_image(image: CocoImage, path: Path, found_in: DetectionSet) -> None:
 
 def _is_kept(annotation: CocoAnnotation, found_in: DetectionSet) -> bool:
     """False for objects of a category that the user drops; they need not be sound."""
-    return found_in.categories.get(annotation.category_id, "") is not None
+    categories, number = found_in.categories, annotation.category_id
+    return number not in categories or categories[number] is not None
 
 
 def _fit(annotation: CocoAnnotation, image: CocoImage, found_in: DetectionSet) -> tuple[Box, bool]:

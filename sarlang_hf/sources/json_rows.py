@@ -38,6 +38,8 @@ class Row:
 
     def integer(self, field: str) -> int:
         value = self.fields.get(field)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # JSON does not tell 64 from 64.0, and some writers print every number with a point
         if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
             raise self.error(f"expected a whole number, found {value!r:.60}", field=field)
         return value
