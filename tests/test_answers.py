@@ -380,6 +380,8 @@ def test_a_number_that_names_a_thing_counts_nothing(gold, prediction, verdict):
         ("top", "top center", None),
         ("bottom", "in the lower middle part", None),
         ("left", "top left", False),
+        ("left", "center", False),
+        ("center", "left", False),
         ("right", "middle left", False),
         ("no", "Yes or no: no", None),
         ("yes", "yes or no", None),

@@ -169,7 +169,7 @@ def test_a_defect_of_ours_keeps_its_traceback(tmp_path: Path, monkeypatch: pytes
 
 
 def test_interrupting_a_build_keeps_what_is_finished(tmp_path: Path) -> None:
-    root = plain_tree(tmp_path / "s", train=40, val=2)
+    root = plain_tree(tmp_path / "s", train=400, val=2)  # long enough for the signal to come in time on a busy machine
     arguments = ["build", str(tmp_path / "d"), "--sardet", str(root), "--rows-per-shard", "1"]
     command = [sys.executable, "-m", "sarlang_hf.cli", *arguments]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)

@@ -175,7 +175,7 @@ def _compare_positions(wanted: set[str], answer: Sequence[str]) -> Decision:
         return Decision(None, "position:none")
     if labels.denies(answer):
         return Decision(None, "position:negated")
-    beside_center = len(wanted) == 1 and named - wanted == {"center"}  # 'middle left' may well mean left
+    beside_center = len(wanted) == 1 and wanted < named == wanted | {"center"}  # 'middle left' may well mean left
     if beside_center or (_names_more(wanted, named, labels.PLACES, answer) and not labels.names_corner(answer)):
         return Decision(None, "position:several")
     return Decision(named == wanted, "position")
