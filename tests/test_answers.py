@@ -400,3 +400,9 @@ def test_a_number_that_names_a_thing_counts_nothing(gold, prediction, verdict):
 )
 def test_everyday_answers_are_right_or_left_to_a_judge(gold, prediction, verdict):
     assert decide("", gold, prediction).verdict is verdict
+
+
+@pytest.mark.parametrize("vocabulary", [POSITIONS, CATEGORIES, ("yes", "no"), ("0", "1", "7")])
+def test_one_label_is_right_for_itself_and_wrong_for_every_other(vocabulary):
+    decided = {(gold, said): decide("", gold, f"{said.capitalize()}.").verdict for gold in vocabulary for said in vocabulary}
+    assert decided == {(gold, said): gold == said for gold in vocabulary for said in vocabulary}
