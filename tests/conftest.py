@@ -8,12 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from trees import plain_tree
 
 import sarlang_hf
 from sarlang_hf.sources import SARDet100K
 
 ROOT = Path(__file__).parents[1]
+
+settings.register_profile("house", deadline=None, derandomize=True)  # the same examples on every machine, however busy
+settings.register_profile("search", deadline=None, max_examples=3000)  # pytest --hypothesis-profile=search, to look further
+settings.load_profile("house")
 
 
 HEAVY = ("torch", "transformers", "lmms_eval")

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sarlang_hf.errors import UsageError
@@ -286,7 +286,6 @@ WORDS = ["yes", "no", "not", "two", "3", "left", "top", "ship", "harbours", "the
 plain_answer = st.lists(st.sampled_from(WORDS)).map(" ".join)
 
 
-@settings(deadline=None)
 @given(any_text, any_text, st.one_of(st.none(), any_text), any_type)
 @example("", "", "", None)
 @example("\ud800", "\ud800", "\udfff", "instance_counting")
@@ -296,14 +295,12 @@ def test_no_text_raises(question, gold, prediction, type_):
     assert decision.verdict in {True, False, None}
 
 
-@settings(deadline=None)
 @given(any_text, any_text, any_type)
 def test_the_reference_itself_is_always_right(question, gold, type_):
     if tokens(gold):
         assert decide(question, gold, gold, type=type_) == Decision(True, "exact")
 
 
-@settings(deadline=None)
 @given(closed_gold, plain_answer, any_type, st.sampled_from(["", " ", "\n\t"]), st.sampled_from(["", ".", " .", "!\n"]))
 def test_blanks_case_and_full_stop_change_nothing(gold, prediction, type_, before, after):
     plain = decide("", gold, prediction, type=type_)
@@ -311,7 +308,6 @@ def test_blanks_case_and_full_stop_change_nothing(gold, prediction, type_, befor
         assert decide("", gold, before + text + after, type=type_) == plain
 
 
-@settings(deadline=None)
 @given(closed_gold, plain_answer, st.integers(1, 40))
 @example("ship", "ship harbours", 1)
 @example("yes", "yes no", 1)
@@ -323,7 +319,6 @@ def test_irrelevant_words_around_an_answer_never_turn_its_verdict(gold, predicti
         assert padded.verdict is plain.verdict or padded.rule in {"class:several", "position:several", "polarity:both"}
 
 
-@settings(deadline=None)
 @given(st.sets(st.sampled_from(CATEGORIES), min_size=1), st.sets(st.sampled_from(CATEGORIES), min_size=1), st.data())
 def test_class_answers_in_a_sentence_are_right_exactly_if_the_sets_agree(gold, named, data):
     order = data.draw(st.permutations(sorted(named)))
@@ -335,14 +330,12 @@ def test_class_answers_in_a_sentence_are_right_exactly_if_the_sets_agree(gold, n
     )
 
 
-@settings(deadline=None)
 @given(st.sets(st.sampled_from(CATEGORIES), min_size=1), st.permutations(CATEGORIES), st.integers(1, 6))
 def test_a_bare_list_of_classes_is_right_exactly_if_the_sets_agree(gold, order, length):
     named = order[:length]
     assert decide("", ", ".join(sorted(gold)), ", ".join(named)).verdict is (gold == set(named))
 
 
-@settings(deadline=None)
 @given(plain_answer)
 def test_no_answer_is_right_for_two_references(prediction):
     """Whatever a model hedges with, at most one of the possible references takes it."""
@@ -350,7 +343,6 @@ def test_no_answer_is_right_for_two_references(prediction):
         assert sum(decide("", gold, prediction).verdict is True for gold in golds) <= 1
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 10_000))
 def test_numbers_are_compared_as_numbers(gold, said):
     decision = decide(COUNT, str(gold), f"There are {said:,} of them")

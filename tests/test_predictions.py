@@ -130,7 +130,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("written")
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.dictionaries(st.sampled_from(sorted(KNOWN)), st.text(max_size=30), min_size=1))
 def test_what_the_standard_writers_write_is_read_back(written, predictions):
     lines = [json.dumps({"question_id": key, "prediction": text}, ensure_ascii=False) for key, text in predictions.items()]

@@ -48,7 +48,7 @@ def tiles(draw):
     return tile_with(*boxes, width=width, height=height, stem=str(draw(st.integers(0, 10**6))))
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(tile=tiles(), keep_ambiguous=st.booleans())
 def test_every_answer_follows_from_the_boxes(tile, keep_ambiguous):
     asked, _ = questions(tile, plan=ask_everything(keep_ambiguous=keep_ambiguous), seed=1)
@@ -58,7 +58,7 @@ def test_every_answer_follows_from_the_boxes(tile, keep_ambiguous):
         assert len(allowed) == 1 or (keep_ambiguous and entry.type == "region_referring"), entry.question
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(tile=tiles(), keep_ambiguous=st.booleans())
 def test_everything_the_boxes_answer_is_asked_and_everything_else_is_counted(tile, keep_ambiguous):
     asked, drops = questions(tile, plan=ask_everything(keep_ambiguous=keep_ambiguous), seed=1)

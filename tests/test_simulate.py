@@ -104,7 +104,7 @@ def test_footprint_of_a_grid_aligned_rectangle_is_that_rectangle():
 
 
 @given(x=st.floats(20, 40), y=st.floats(20, 40), heading=st.floats(0, 6.3), length=st.floats(6, 30), width=st.floats(6, 20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_footprint_is_the_set_of_pixel_centres_inside_the_turned_rectangle(x, y, heading, length, width):
     pixels = footprint([turned(rectangle(length, width), x=x, y=y, heading=heading)])
     rows, columns = np.mgrid[0:64, 0:64] + 0.5

@@ -242,7 +242,7 @@ def _lite_oracle(rows, size):
     return picked
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 2**32 - 1))
 def test_lite_follows_its_rule_with_whole_images_and_no_regard_for_row_order(seed):
     rng = np.random.default_rng(seed)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -26,7 +26,6 @@ def standard_error_by_pairs(values: list[float], clusters: list[int]) -> float:
 items = st.lists(st.tuples(st.floats(-10, 10).map(lambda value: round(value, 3)), st.integers(0, 4)), min_size=2, max_size=20)
 
 
-@settings(deadline=None)
 @given(items)
 def test_standard_error_is_equation_4_over_all_pairs(pairs):
     values, clusters = [value for value, _ in pairs], [cluster for _, cluster in pairs]
