@@ -8,6 +8,7 @@ Both answer from the document alone.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import torch
@@ -33,8 +34,9 @@ class _WithoutWeights(lmms):  # type: ignore[misc]
         """One answer a request, in order."""
         return [self._answer(*request.args[2:6]) for request in requests]
 
+    @abstractmethod
     def _answer(self, doc_to_visual: Any, doc_id: int, task: str, split: str) -> str:
-        raise NotImplementedError
+        """The answer to one document."""
 
     def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
         raise NotImplementedError(f"{type(self).__name__} generates answers; it has no likelihoods")

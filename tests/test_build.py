@@ -261,6 +261,20 @@ def test_settings_of_a_source_belong_to_the_build(tmp_path: Path) -> None:
         sarlang_hf.build(tmp_path / "d", [Coco(root, class_map={"vessel": "car"})])
 
 
+def test_annotations_left_out_by_an_unfinished_build_are_told_before_any_work(tree: Path, tmp_path: Path) -> None:
+    def stop(phase: str, _done: int, _total: int | None) -> None:
+        if phase == "building shards":
+            raise KeyboardInterrupt
+
+    edit_json(tree / "Annotations/train.json", annotations=lambda rows: [{**rows[0], "bbox": [1, 1, 0, 0]}, *rows[1:]])
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path / "d", tree, on_error="skip", progress=stop)
+    phases = []
+    with pytest.raises(UsageError, match="has left 1 images out here"):
+        build(tmp_path / "d", tree, progress=lambda phase, _done, _total: phases.append(phase))
+    assert phases == []
+
+
 def test_images_left_out_earlier_are_not_hidden(tree: Path, tmp_path: Path) -> None:
     (tree / "JPEGImages/val/0000014.png").write_bytes(b"")
     build(tmp_path / "d", tree, on_error="skip")

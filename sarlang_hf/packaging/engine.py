@@ -25,7 +25,7 @@ from sarlang_hf.packaging.build_shard import Receipt, ShardPlan, build_shard
 from sarlang_hf.packaging.finish import finish
 from sarlang_hf.packaging.manifest import Input, Manifest, Request, SourceSettings
 from sarlang_hf.packaging.survey import Survey, survey
-from sarlang_hf.packaging.workspace import claimed, finished_build, remove_work
+from sarlang_hf.packaging.workspace import claimed, finished_build, remove_work, require_no_rejects
 from sarlang_hf.schema import SPLITS, DatasetKind
 from sarlang_hf.sources import Source
 from sarlang_hf.sources.files import reading
@@ -168,7 +168,9 @@ def plan_shards(surveyed: Survey, rows_per_shard: int) -> list[ShardPlan]:
 def _survey_once(work: Path, sources: Sequence[Source], settings: BuildOptions, report: Progress) -> None:
     path = work / "survey.sqlite"
     if path.exists():
-        Survey(path).require_sources()
+        found = Survey(path)
+        found.require_sources()
+        require_no_rejects(work.parent, len(found.rejects()), skip_faults=settings.on_error == "skip")
     else:
         survey(
             path,

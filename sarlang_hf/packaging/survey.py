@@ -4,8 +4,8 @@ It checks every annotation, gives tiles without a split one, and leaves a small 
 tiles in id order, so that neither the build nor its workers hold the whole dataset in memory:
 
     OUT/.build/survey.sqlite
-        tiles    image_id, input, split, draw, root, record, tile (json)     one row per usable tile
-        rejects  image_id, reason, problem, place               one row per tile with an unusable annotation
+        tiles    image_id, input, split, draw, root, record, tile (json)   one row per usable tile
+        rejects  image_id, reason, problem, place                          one row per tile with an unusable annotation
 """
 
 from __future__ import annotations
