@@ -50,6 +50,9 @@ Topic = Literal["", "shape", "direction", "land_cover", "pattern", "reasoning"]
 Origin = Literal["template", "gpt-4o", "blip", "coca", "human", "released"]
 CaptionKind = Literal["complex", "concise"]
 Position = Literal["left", "right", "top", "bottom", "center"]
+Polarization = Literal["HH", "HV", "VH", "VV"]
+ZeroMeaning = Literal["nodata", "border", "data"]
+BandOrigin = Literal["described", "order", "only"]
 
 SOURCE_NAMES: tuple[SourceName, ...] = get_args(SourceName)
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -61,6 +64,7 @@ TOPICS: tuple[Topic, ...] = get_args(Topic)
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
 CAPTION_KINDS: tuple[CaptionKind, ...] = get_args(CaptionKind)
 POSITIONS: tuple[Position, ...] = get_args(Position)
+POLARIZATIONS: tuple[Polarization, ...] = get_args(Polarization)
 
 CATEGORIES = ("ship", "aircraft", "car", "tank", "bridge", "harbor")
 """The six classes of SARDet-100K, in its own order. `tank` is an oil storage tank, not a vehicle."""
@@ -119,6 +123,24 @@ class Caption:
 
 
 @dataclass(frozen=True, slots=True)
+class Radar:
+    """How the pixels of a raw radar raster are to be read. Images that are passed on byte for byte have none.
+
+    Attributes:
+        band: number of the chosen band in the file, from 1.
+        band_origin: how the band was found: its description in the file names the polarization, it stands there by
+            `--pol-order`, or it is the file's only band.
+        input_scale: what a pixel value means: `intensity`, `amplitude`, `db` or `db+60` (decibels plus 60).
+        zero: whether 0 is nodata everywhere, nodata only in areas that touch the border, or data like any other value.
+    """
+
+    band: int
+    band_origin: BandOrigin
+    input_scale: str
+    zero: ZeroMeaning
+
+
+@dataclass(frozen=True, slots=True)
 class Tile:
     """One image as a source describes it, before its pixels are read.
 
@@ -134,7 +156,11 @@ class Tile:
         clipped_boxes: how many of them stuck out of the image by at most a pixel and were clipped.
         license: SPDX id or name of the terms the pixels come under.
         redistributable: whether those terms let us pass the image on.
+        radar: how to preprocess the image; None passes it on byte for byte.
+        boxes_complete: whether the boxes name every object of the categories, so that questions can be asked from them.
         optical: the optical twin, where there is one.
+        original: the image before preprocessing, where `path` is already preprocessed.
+        turned: whether image, original and twin are to be turned by 180 degrees; the boxes are turned already.
         scene: the acquisition (strip, product); empty where unknown.
         place, country: city or region; empty where unknown.
         lat, lon: degrees, WGS 84.
@@ -155,7 +181,11 @@ class Tile:
     license: str
     redistributable: bool
     clipped_boxes: int = 0
+    radar: Radar | None = None
+    boxes_complete: bool = True
     optical: Path | None = None
+    original: Path | None = None
+    turned: bool = False
     scene: str = ""
     place: str = ""
     country: str = ""

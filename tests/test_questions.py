@@ -140,6 +140,13 @@ def test_a_category_that_is_not_askable_only_blocks_regions():
     assert (len(of_type(asked, "region_referring")), drops["ambiguous_region"]) == (1, 1)
 
 
+def test_a_tile_whose_boxes_are_not_complete_asks_nothing_and_changes_no_other_tile_s_questions():
+    complete = [tile_with(SHIP_LEFT, stem="a"), tile_with(CAR_TOP, stem="b")]
+    roofs = replace(tile_with(replace(SHIP_LEFT, category="flat roof"), stem="c"), boxes_complete=False)
+    assert planned([*complete, roofs]) == planned(complete)
+    assert questions(roofs, plan=ask_everything(["flat roof", "ship"]), seed=0) == ([], Counter())
+
+
 def test_questions_come_in_the_documented_order_with_their_ids_and_application():
     tile = tile_with(SHIP_LEFT, CAR_TOP, SHIP_RIGHT)
     asked, _ = questions(tile, plan=ask_everything(), seed=0)

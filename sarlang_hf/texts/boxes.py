@@ -66,7 +66,8 @@ def questions(tile: Tile, *, plan: QuestionPlan, seed: int) -> tuple[list[Questi
     """The questions of one tile, and how many were not asked, by reason.
 
     Args:
-        tile: its split must be set; categories outside the plan's `askable` are not asked about.
+        tile: its split must be set; categories outside the plan's `askable` are not asked about, and a tile whose boxes are
+            not complete is asked nothing: what its boxes do not show may be there all the same.
         plan: made from all tiles of the build.
         seed: with the image id it fixes every draw, so the result depends on no other tile and no order.
 
@@ -75,6 +76,8 @@ def questions(tile: Tile, *, plan: QuestionPlan, seed: int) -> tuple[list[Questi
     """
     if tile.split is None:
         raise ValueError(f"{tile.image_id} has no split; set it before asking")
+    if not tile.boxes_complete:
+        return [], Counter()
     rng = _tile_rng(tile.image_id, seed)
     present = offsets_by_category(tile, plan.askable)
     outcomes = chain(

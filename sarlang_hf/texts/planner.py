@@ -38,28 +38,26 @@ class QuestionPlanner:
 
     Args:
         keep_ambiguous: ask region questions whose area holds a second class too.
-        askable: categories to ask about; None asks about all that occur. A box of another category asks nothing, is no
-            'other category', and only blocks the region questions whose area it enters.
     """
 
-    def __init__(self, *, keep_ambiguous: bool = False, askable: Collection[str] | None = None) -> None:
+    def __init__(self, *, keep_ambiguous: bool = False) -> None:
         self._keep_ambiguous = keep_ambiguous
-        self._askable = None if askable is None else frozenset(askable)
         self._seen: set[str] = set()
         self._tiles: Counter[Split] = Counter()
         self._others: dict[Split, float] = dict.fromkeys(SPLITS, 0.0)
         self._answers: Counter[tuple[Split, Key, bool]] = Counter()
 
     def add(self, tile: Tile) -> None:
-        """Count one tile; its split must be set.
+        """Count one tile; its split must be set. A tile whose boxes are not complete asks nothing and counts for nothing.
 
         Raises:
             ValueError: the tile has no split.
         """
         if tile.split is None:
             raise ValueError(f"{tile.image_id} has no split; set it before planning")
-        categories = {box.category for box in tile.boxes} if self._askable is None else self._askable
-        present = offsets_by_category(tile, categories)
+        if not tile.boxes_complete:
+            return
+        present = offsets_by_category(tile, {box.category for box in tile.boxes})
         self._seen.update(present)
         self._tiles[tile.split] += 1
         self._others[tile.split] += self._other_questions(tile, present)
@@ -92,7 +90,7 @@ class QuestionPlanner:
                 place="question density",
                 remedy=f"give a number above 0; the paper has {PAPER_DENSITY}",
             )
-        askable = tuple(sorted(self._seen if self._askable is None else self._askable))
+        askable = tuple(sorted(self._seen))
         splits = {split: self._split_plan(split, askable, density) for split in SPLITS}
         return QuestionPlan(density, self._keep_ambiguous, askable, splits)
 
