@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from sarlang_hf.cli.progress import progress_bars
-from sarlang_hf.imaging.simulate import write_sardet_tree
+from sarlang_hf.imaging.simulate import write_tree
 from sarlang_hf.sources import SIMULATION_MARKER
 
 TRAIN, VAL, SIZE = 2_800, 2_200, 512
@@ -15,8 +15,9 @@ TRAIN, VAL, SIZE = 2_800, 2_200, 512
 def scenes(folder: Path) -> Path:
     """A SARDet tree of 2,800 + 2,200 simulated tiles of 512 x 512 pixels."""
     with progress_bars() as report:
-        write_sardet_tree(
+        write_tree(
             folder / "scenes",
+            layout="sardet",
             train=TRAIN,
             val=VAL,
             size=SIZE,

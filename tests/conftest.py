@@ -59,9 +59,9 @@ def plain_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def demo_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset folder built from 24 + 12 simulated tiles of 64 pixels. Read-only for tests."""
-    from sarlang_hf.imaging.simulate import write_sardet_tree
+    from sarlang_hf.imaging.simulate import write_tree
 
     folder = tmp_path_factory.mktemp("demo")
-    write_sardet_tree(folder / "scenes", train=24, val=12, size=64, seed=0, progress=None)
+    write_tree(folder / "scenes", layout="sardet", train=24, val=12, size=64, seed=0, progress=None)
     sarlang_hf.build(folder / "sarlang-1m", [SARDet100K(folder / "scenes")])
     return folder / "sarlang-1m"

@@ -15,7 +15,7 @@ from PIL import Image
 
 from sarlang_hf.cli.simulate import simulate
 from sarlang_hf.errors import OutputError, UsageError
-from sarlang_hf.imaging.simulate import plan_scene, render, write_sardet_tree
+from sarlang_hf.imaging.simulate import plan_scene, render, write_tree
 from sarlang_hf.imaging.simulate.clutter import gamma_from_normal, k_clutter, normal_field, speckle
 from sarlang_hf.imaging.simulate.geometry import disc, footprint, overlap, rectangle, turned
 from sarlang_hf.imaging.simulate.radar import stretched
@@ -309,7 +309,7 @@ def test_tanks_have_a_bright_rim_towards_the_radar_and_a_darker_middle(scenes):
 # Trees
 
 
-NUMBERS = {"train": 3, "val": 2, "size": 64, "seed": 5}
+NUMBERS = {"layout": "sardet", "train": 3, "val": 2, "size": 64, "seed": 5}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -319,7 +319,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
     out = tmp_path_factory.mktemp("simulated") / "tree"
-    assert write_sardet_tree(out, **NUMBERS) == 5
+    assert write_tree(out, **NUMBERS) == 5
     return out
 
 
@@ -349,18 +349,17 @@ def test_the_marker_says_what_was_asked_for(tree):
     assert json.loads((tree / "simulated.json").read_text()) == {
         "generator": "sarlang simulate",
         "generator_version": 1,
-        "layout": "sardet",
         **NUMBERS,
     }
 
 
 def test_two_runs_give_the_same_bytes(tree, tmp_path):
-    write_sardet_tree(tmp_path / "again", **NUMBERS)
+    write_tree(tmp_path / "again", **NUMBERS)
     assert contents(tmp_path / "again") == contents(tree)
 
 
 def test_an_image_depends_on_its_own_number_alone_not_on_how_many_there_are(tree, tmp_path):
-    write_sardet_tree(tmp_path, **{**NUMBERS, "train": 1})
+    write_tree(tmp_path, **{**NUMBERS, "train": 1})
     one, many = contents(tmp_path), contents(tree)
     assert one["JPEGImages/train/0000001.png"] == many["JPEGImages/train/0000001.png"]
     assert one["JPEGImages/val/0000002.png"] == many["JPEGImages/val/0000004.png"]
@@ -377,30 +376,30 @@ def test_a_run_that_was_stopped_continues_and_the_result_does_not_tell(tree, tmp
             raise Stopped
 
     with pytest.raises(Stopped):
-        write_sardet_tree(tmp_path, **NUMBERS, progress=stop)
+        write_tree(tmp_path, **NUMBERS, progress=stop)
     assert not (tmp_path / "simulated.json").exists()
     assert not list((tmp_path / "Annotations").iterdir())
     (tmp_path / "Optical" / "train" / "0000002.png").unlink()
     (tmp_path / "JPEGImages" / "train" / "0000003.png.part").write_bytes(b"half an image")
     kept = (tmp_path / "JPEGImages" / "train" / "0000001.png").stat().st_ino
     seen: list[int] = []
-    assert write_sardet_tree(tmp_path, **NUMBERS, progress=seen.append) == 4
+    assert write_tree(tmp_path, **NUMBERS, progress=seen.append) == 4
     assert seen == [1, 2, 3, 4, 5]
     assert (tmp_path / "JPEGImages" / "train" / "0000001.png").stat().st_ino == kept
     assert contents(tmp_path) == contents(tree)
 
 
 def test_a_finished_tree_that_lost_files_is_made_whole(tree, tmp_path):
-    write_sardet_tree(tmp_path, **NUMBERS)
+    write_tree(tmp_path, **NUMBERS)
     for lost in ("JPEGImages/val/0000005.png", "Annotations/train.json"):
         (tmp_path / lost).unlink()
-        write_sardet_tree(tmp_path, **NUMBERS)
+        write_tree(tmp_path, **NUMBERS)
     assert contents(tmp_path) == contents(tree)
 
 
 def test_a_finished_tree_is_left_alone(tree):
     before = {path: path.stat().st_mtime_ns for path in tree.rglob("*")}
-    assert write_sardet_tree(tree, **NUMBERS) == 0
+    assert write_tree(tree, **NUMBERS) == 0
     assert {path: path.stat().st_mtime_ns for path in tree.rglob("*")} == before
 
 
@@ -408,7 +407,7 @@ def test_a_finished_tree_is_left_alone(tree):
 def test_other_parameters_for_a_folder_in_use_are_named(tree, tmp_path, marker):
     (tmp_path / marker).write_bytes((tree / "simulated.json").read_bytes())
     with pytest.raises(UsageError, match=r"seed 5, asked for 6") as caught:
-        write_sardet_tree(tmp_path, **{**NUMBERS, "seed": 6})
+        write_tree(tmp_path, **{**NUMBERS, "seed": 6})
     assert "size" not in caught.value.problem
     assert caught.value.place.endswith(marker)
     assert [path.name for path in tmp_path.iterdir()] == [marker]
@@ -417,21 +416,22 @@ def test_other_parameters_for_a_folder_in_use_are_named(tree, tmp_path, marker):
 def test_a_foreign_folder_is_refused_and_left_as_it_is(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(UsageError, match="not empty"):
-        write_sardet_tree(tmp_path, **NUMBERS)
+        write_tree(tmp_path, **NUMBERS)
     assert contents(tmp_path) == {"thesis.txt": b"years of work"}
 
 
 def test_a_marker_that_is_no_json_and_an_output_that_is_a_file_are_refused(tmp_path):
     (tmp_path / "simulated.json").write_text("{")
     with pytest.raises(UsageError, match="not a marker"):
-        write_sardet_tree(tmp_path, **NUMBERS)
+        write_tree(tmp_path, **NUMBERS)
     with pytest.raises(UsageError, match="is a file"):
-        write_sardet_tree(tmp_path / "simulated.json", **NUMBERS)
+        write_tree(tmp_path / "simulated.json", **NUMBERS)
 
 
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
+        ({"layout": "coco"}, "layout is 'coco'"),
         ({"size": 63}, "size is 63"),
         ({"size": 2049}, "size is 2049"),
         ({"train": -1}, "train is -1"),
@@ -442,14 +442,14 @@ def test_a_marker_that_is_no_json_and_an_output_that_is_a_file_are_refused(tmp_p
 )
 def test_numbers_out_of_range_are_named_before_anything_is_written(tmp_path, wrong, named):
     with pytest.raises(UsageError, match=named):
-        write_sardet_tree(tmp_path / "tree", **{**NUMBERS, **wrong})
+        write_tree(tmp_path / "tree", **{**NUMBERS, **wrong})
     assert not (tmp_path / "tree").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_an_output_error_with_its_path(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="file") as caught:
-        write_sardet_tree(tmp_path / "file" / "tree", **NUMBERS)
+        write_tree(tmp_path / "file" / "tree", **NUMBERS)
     assert "continues" in caught.value.remedy
 
 

@@ -4,10 +4,20 @@ Stand-ins for tests, demonstrations and benchmarks: plausible at a glance, never
 tree written here carries a marker that makes the datasets built from it `simulated`.
 """
 
-from sarlang_hf.imaging.simulate.layouts import plan_scene
+from sarlang_hf.imaging.simulate.planning import plan_scene
 from sarlang_hf.imaging.simulate.render import Rendered, render
-from sarlang_hf.imaging.simulate.request import GENERATOR_VERSION
+from sarlang_hf.imaging.simulate.request import GENERATOR_VERSION, LAYOUT_NAMES, LayoutName
 from sarlang_hf.imaging.simulate.scene import Scene
-from sarlang_hf.imaging.simulate.trees import MARKER, write_sardet_tree
+from sarlang_hf.imaging.simulate.trees import MARKER, write_tree
 
-__all__ = ["GENERATOR_VERSION", "MARKER", "Rendered", "Scene", "plan_scene", "render", "write_sardet_tree"]
+__all__ = [
+    "GENERATOR_VERSION",
+    "LAYOUT_NAMES",
+    "MARKER",
+    "LayoutName",
+    "Rendered",
+    "Scene",
+    "plan_scene",
+    "render",
+    "write_tree",
+]

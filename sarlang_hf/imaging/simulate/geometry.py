@@ -85,6 +85,28 @@ def footprint(outlines: Sequence[Outline]) -> Footprint | None:
     return Footprint(left=left + int(columns[0]), top=top + int(rows[0]), mask=tight)
 
 
+def clipped(outline: Outline, size: int) -> Outline:
+    """The part of a convex outline inside the image of `size` x `size` pixels: (M, 2), M = 0 if there is none.
+
+    Sutherland and Hodgman (Communications of the ACM 17, 1974): one side of the image after the other.
+    """
+    for axis, limit, sign in ((0, 0.0, 1.0), (0, float(size), -1.0), (1, 0.0, 1.0), (1, float(size), -1.0)):
+        inside = sign * (outline[:, axis] - limit)
+        kept: list[npt.NDArray[np.float64]] = []
+        for start, end, a, b in zip(outline, np.roll(outline, -1, axis=0), inside, np.roll(inside, -1), strict=True):
+            if a >= 0:
+                kept.append(start)
+            if (a >= 0) != (b >= 0):
+                kept.append(start + (end - start) * (a / (a - b)))
+        outline = np.array(kept).reshape(-1, 2)
+    return outline
+
+
+def polygon_area(outline: Outline) -> float:
+    """Area of a polygon in square pixels."""
+    return abs(_signed_area(outline))
+
+
 def overlap(a: Rect, b: Rect) -> int:
     """Common area of two boxes in pixels."""
     width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
@@ -94,10 +116,13 @@ def overlap(a: Rect, b: Rect) -> int:
 
 def _inside(outline: Outline, xs: npt.NDArray[np.floating], ys: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
     edges = np.roll(outline, -1, axis=0) - outline
-    # Twice the signed area: either direction of travel round the polygon is accepted.
-    area = float(np.sum(outline[:, 0] * np.roll(outline[:, 1], -1) - outline[:, 1] * np.roll(outline[:, 0], -1)))
-    turn = math.copysign(1.0, area)
+    turn = math.copysign(1.0, _signed_area(outline))  # either direction of travel round the polygon is accepted
     dx, dy = (turn * edges[:, 0])[:, None], (turn * edges[:, 1])[:, None]
     side_y = dx * (ys[None, :] - outline[:, 1:2])
     side_x = dy * (xs[None, :] - outline[:, 0:1])
     return np.asarray((side_y[:, :, None] >= side_x[:, None, :]).all(axis=0))
+
+
+def _signed_area(outline: Outline) -> float:
+    x, y = outline[:, 0], outline[:, 1]
+    return float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) / 2

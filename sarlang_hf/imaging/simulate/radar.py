@@ -1,6 +1,8 @@
-"""The radar image of a scene: mean intensity of the ground, shadows, targets, speckle, and the stretch to 8 bits."""
+"""The radar image of a scene: mean intensity of ground, shadows and targets; speckle; and the stretch to 8 bits."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +11,7 @@ from PIL import Image, ImageDraw
 from sarlang_hf.imaging.simulate.backdrop import Backdrop, Building
 from sarlang_hf.imaging.simulate.clutter import Field, gamma_from_normal, normal_field, speckle
 from sarlang_hf.imaging.simulate.geometry import Footprint, swept
-from sarlang_hf.imaging.simulate.response import echo
+from sarlang_hf.imaging.simulate.response import Scatterers, echo
 from sarlang_hf.imaging.simulate.scene import PlacedObject, Scene, SurfaceKind
 from sarlang_hf.imaging.simulate.targets import decibel, paint, shadow_length
 
@@ -26,17 +28,44 @@ _E_PER_DB = np.float32(np.log(10) / 10)
 _TEXTURE_CORRELATION = 1.2
 
 
-def radar_image(scene: Scene, ground: Backdrop, footprints: list[Footprint], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """Draw the SAR image, (H, W) uint8."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Backscatter:
+    """What a scene returns on average: the radar's answer before speckle.
+
+    Attributes:
+        mean: (H, W) float32 mean intensity of ground, shadows and object bodies, the noise floor included.
+        scatterers: the objects' point targets.
+        looks: number of looks of the speckle to come.
+    """
+
+    mean: Field
+    scatterers: Scatterers
+    looks: int
+
+
+def backscatter(scene: Scene, ground: Backdrop, footprints: list[Footprint], rng: np.random.Generator) -> Backscatter:
+    """Work out the mean intensity of a scene, with land clutter near -10 dB and calm water near -22 dB."""
     power = _ground_power(scene, ground, rng)
     power = _with_shadows(power, scene, rng)
     scatterers = paint(power, scene, footprints, rng)
     power *= _texture(ground.depth, rng)
     power += np.float32(decibel(NOISE_DB))
-    power *= speckle(rng, power.shape, looks=scene.looks)
-    if len(scatterers.power):
-        power += echo(scatterers, rng, scene.size)
-    return stretched(power, rng, water=float((ground.depth > 0).mean()))
+    return Backscatter(power, scatterers, scene.looks)
+
+
+def radar_power(seen: Backscatter, rng: np.random.Generator, *, gain_db: float = 0.0) -> Field:
+    """Draw speckle and echoes: linear intensity, (H, W) float32, never negative.
+
+    Args:
+        seen: the mean to draw around; it stays as it is, so that several channels can be drawn from it.
+        rng: source of chance for the speckle and the phases of the point targets.
+        gain_db: gain of the channel on all of the mean.
+    """
+    gain = float(decibel(gain_db))
+    power = seen.mean * np.float32(gain) * speckle(rng, seen.mean.shape, looks=seen.looks)
+    if len(seen.scatterers.power):
+        power += echo(replace(seen.scatterers, power=seen.scatterers.power * gain), rng, power.shape[0])
+    return power
 
 
 def stretched(power: Field, rng: np.random.Generator, *, water: float) -> npt.NDArray[np.uint8]:

@@ -1,37 +1,54 @@
-"""What a simulated tree was asked to be, and what follows from that alone: its marker, its file names, its scenes."""
+"""What a simulated tree was asked to be, and what follows from that alone: its marker and its scenes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from sarlang_hf.errors import UsageError
-from sarlang_hf.imaging.simulate.layouts import LARGEST_SIZE, SMALLEST_SIZE, plan_scene
-from sarlang_hf.imaging.simulate.scene import Scene
+from sarlang_hf.imaging.simulate.planning import LARGEST_SIZE, SMALLEST_SIZE, plan_scene
+from sarlang_hf.imaging.simulate.scene import Scene, SceneKind
 
 GENERATOR_VERSION = 1
 """Raised whenever the same seed would give other pixels or boxes."""
 
+LayoutName = Literal["sardet", "spacenet6", "dfc2023", "openearthmap-sar", "released"]
+LAYOUT_NAMES: tuple[LayoutName, ...] = get_args(LayoutName)
 TreeSplit = Literal["train", "val"]
 TREE_SPLITS: tuple[TreeSplit, ...] = ("train", "val")
 _MOST_IMAGES = 9_999_999
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """Numbers of images in the two splits, width and height in pixels, and the seed."""
+class Shot:
+    """One image of a tree: its split, its index there, and its number over both splits, all from 0.
 
+    Numbers count on from train to val, so that names made of them are unique in the tree.
+    """
+
+    split: TreeSplit
+    index: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Whose layout, numbers of images in the two splits, width and height in pixels, and the seed."""
+
+    layout: LayoutName
     train: int
     val: int
     size: int
     seed: int
 
     def check(self, out: Path) -> None:
-        """Raise UsageError for a number out of range; `out` is named as the place."""
+        """Raise UsageError for a layout or number out of range; `out` is named as the place."""
+        if self.layout not in LAYOUT_NAMES:
+            raise UsageError(f"layout is {self.layout!r}", place=out, remedy=f"give one of {', '.join(LAYOUT_NAMES)}")
         for name, value, low, high in (
             ("train", self.train, 0, _MOST_IMAGES),
             ("val", self.val, 0, _MOST_IMAGES),
@@ -48,28 +65,29 @@ class Request:
         return {
             "generator": "sarlang simulate",
             "generator_version": GENERATOR_VERSION,
-            "layout": "sardet",
+            "layout": self.layout,
             "train": self.train,
             "val": self.val,
             "size": self.size,
             "seed": self.seed,
         }
 
-    def count(self, split: TreeSplit) -> int:
-        return self.train if split == "train" else self.val
+    def shots(self, *splits: TreeSplit) -> Iterator[Shot]:
+        """Every image of some splits, or of all, in order."""
+        for split in splits or TREE_SPLITS:
+            count, before = (self.train, 0) if split == "train" else (self.val, self.train)
+            for index in range(count):
+                yield Shot(split, index, before + index)
 
-    def file_name(self, split: TreeSplit, index: int) -> str:
-        """Numbers count on from train to val, so that a file name is unique over both splits."""
-        return f"{index + 1 + (self.train if split == 'val' else 0):07d}.png"
+    def plan(self, shot: Shot, *, kinds: Collection[SceneKind] | None = None) -> tuple[Scene, np.random.Generator]:
+        """One image's scene, of one of `kinds`, and the generator that draws its pixels.
 
-    def files(self) -> Iterator[tuple[TreeSplit, int, str]]:
-        """Split, index in the split and file name of every image."""
-        for split in TREE_SPLITS:
-            for index in range(self.count(split)):
-                yield split, index, self.file_name(split, index)
-
-    def plan(self, split: TreeSplit, index: int) -> tuple[Scene, np.random.Generator]:
-        """One image's scene, and the generator that draws its pixels: functions of (seed, split, index) and the size."""
-        key = (TREE_SPLITS.index(split), index)
+        Both are functions of the seed, the image's split and index, the size and the kinds.
+        """
+        key = (TREE_SPLITS.index(shot.split), shot.index)
         layout, pixels = np.random.SeedSequence(self.seed, spawn_key=key).spawn(2)
-        return plan_scene(np.random.default_rng(layout), self.size), np.random.default_rng(pixels)
+        rng = np.random.default_rng(layout)
+        scene = plan_scene(rng, self.size)
+        while kinds is not None and scene.kind not in kinds:
+            scene = plan_scene(rng, self.size)
+        return scene, np.random.default_rng(pixels)

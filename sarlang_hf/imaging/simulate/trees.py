@@ -1,13 +1,11 @@
-"""A simulated source on disk, in the official tree of SARDet-100K.
+"""Simulated trees on disk: one writer for the layouts of all sources.
 
-    OUT/Annotations/{train,val}.json              COCO: images, annotations, categories (ids 0..5 in SARDet's order)
-    OUT/JPEGImages/{train,val}/0000001.png ...    uint8, one channel; numbers are unique over both splits
-    OUT/Optical/{train,val}/0000001.png ...       the optical twins, uint8 RGB
-    OUT/simulated.json                            marker: what was asked for; makes every dataset built from it `simulated`
+    OUT/...                the files of the layout: see the module of that name
+    OUT/simulated.json     marker: what was asked for; makes every dataset built from the tree `simulated`
 
-Each image depends on (seed, split, index) alone. While a run is under way the marker is called simulating.json; images
-get their final names only when complete, annotations and the marker come last. So a killed run is taken up where it
-stopped, and the result does not tell.
+The pixels of an image depend on (layout, seed, split, index, size) alone. While a run is under way the marker is called
+simulating.json; images get their final names only when complete, annotations and the marker come last. So a killed run is
+taken up where it stopped, and the result does not tell.
 """
 
 from __future__ import annotations
@@ -17,27 +15,42 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
-
 from sarlang_hf.errors import OutputError, UsageError
-from sarlang_hf.imaging.simulate.annotations import coco_text
-from sarlang_hf.imaging.simulate.render import render
-from sarlang_hf.imaging.simulate.request import TREE_SPLITS, Request
+from sarlang_hf.imaging.simulate.dfc2023 import DFC2023
+from sarlang_hf.imaging.simulate.layout import Layout
+from sarlang_hf.imaging.simulate.openearthmap_sar import OPENEARTHMAP_SAR
+from sarlang_hf.imaging.simulate.released import RELEASED
+from sarlang_hf.imaging.simulate.request import LayoutName, Request
+from sarlang_hf.imaging.simulate.sardet import SARDET
+from sarlang_hf.imaging.simulate.spacenet6 import SPACENET6
 
 MARKER, UNFINISHED_MARKER = "simulated.json", "simulating.json"
 _PART = ".part"
+_LAYOUTS: dict[LayoutName, Layout] = {
+    "sardet": SARDET,
+    "spacenet6": SPACENET6,
+    "dfc2023": DFC2023,
+    "openearthmap-sar": OPENEARTHMAP_SAR,
+    "released": RELEASED,
+}
 
 
-def write_sardet_tree(
-    out: Path, *, train: int, val: int, size: int, seed: int, progress: Callable[[int], None] | None = None
+def write_tree(
+    out: Path,
+    *,
+    layout: LayoutName,
+    train: int,
+    val: int,
+    size: int,
+    seed: int,
+    progress: Callable[[int], None] | None = None,
 ) -> int:
-    """Write a simulated SARDet-100K tree, or finish one that was interrupted or has lost files.
+    """Write a simulated tree, or finish one that was interrupted or has lost files.
 
     Args:
         out: folder to write; new, empty, or an unfinished or finished tree with the same parameters.
-        train, val: number of images in the two splits.
+        layout: whose tree.
+        train, val: number of images in the two splits; what a source keeps for `val` says the module of its layout.
         size: width and height of the images in pixels, 64 to 2048.
         seed: not negative; the same parameters give the same bytes.
         progress: called with the number of images done, after each of them, kept ones included.
@@ -46,14 +59,15 @@ def write_sardet_tree(
         How many images were drawn now; 0 for a tree that was complete.
 
     Raises:
-        UsageError: a number is out of range, or the folder holds something else.
+        UsageError: the layout is unknown, a number is out of range, or the folder holds something else.
         OutputError: the folder cannot be written.
     """
-    request = Request(train=train, val=val, size=size, seed=seed)
+    request = Request(layout=layout, train=train, val=val, size=size, seed=seed)
     request.check(out)
     try:
         _check_folder(out, request)
-        return 0 if _is_complete(out, request) else _write(out, request, progress)
+        form = _LAYOUTS[layout]
+        return 0 if _is_complete(out, request, form) else _write(out, request, form, progress)
     except OSError as error:
         raise OutputError(
             f"cannot write: {error.strerror or error}",
@@ -97,51 +111,47 @@ def _check_same(path: Path, request: Request) -> None:
         )
 
 
-def _is_complete(out: Path, request: Request) -> bool:
-    if not (out / MARKER).is_file():
+def _is_complete(out: Path, request: Request, layout: Layout) -> bool:
+    if not (out / MARKER).is_file() or not all((out / name).is_file() for name in layout.tables(request)):
         return False
-    tables = (out / "Annotations" / f"{split}.json" for split in TREE_SPLITS)
-    pairs = (_pair(out, split, name) for split, _, name in request.files())
-    return all(path.is_file() for path in tables) and all(a.is_file() and b.is_file() for a, b in pairs)
+    return all(_is_drawn(out, layout.files(request, shot)) for shot in request.shots())
 
 
-def _write(out: Path, request: Request, progress: Callable[[int], None] | None) -> int:
+def _write(out: Path, request: Request, layout: Layout, progress: Callable[[int], None] | None) -> int:
     out.mkdir(parents=True, exist_ok=True)
     if (out / MARKER).is_file():  # files were lost after the tree was finished
         (out / MARKER).replace(out / UNFINISHED_MARKER)
     else:
         _write_whole(out / UNFINISHED_MARKER, [json.dumps(request.marker, indent=2), "\n"])
-    for folder in ("Annotations", *(f"{kind}/{split}" for kind in ("JPEGImages", "Optical") for split in TREE_SPLITS)):
+    for folder in layout.folders:
         (out / folder).mkdir(parents=True, exist_ok=True)
-    drawn = _write_images(out, request, progress)
-    for split in TREE_SPLITS:
-        _write_whole(out / "Annotations" / f"{split}.json", coco_text(request, split))
+    drawn = _write_images(out, request, layout, progress)
+    for name, pieces in layout.tables(request).items():
+        _write_whole(out / name, pieces)
     (out / UNFINISHED_MARKER).replace(out / MARKER)
     return drawn
 
 
-def _write_images(out: Path, request: Request, progress: Callable[[int], None] | None) -> int:
+def _write_images(out: Path, request: Request, layout: Layout, progress: Callable[[int], None] | None) -> int:
     drawn = 0
-    for done, (split, index, name) in enumerate(request.files(), start=1):
-        radar, optical = _pair(out, split, name)
-        if not (radar.is_file() and optical.is_file()):
-            scene, pixels = request.plan(split, index)
-            rendered = render(scene, pixels)
-            _save(rendered.sar, radar)
-            _save(rendered.optical, optical)
+    for done, shot in enumerate(request.shots(), start=1):
+        names = layout.files(request, shot)
+        if not _is_drawn(out, names):
+            for name, content in zip(names, layout.draw(request, shot), strict=True):
+                _save(content, out / name)
             drawn += 1
         if progress is not None:
             progress(done)
     return drawn
 
 
-def _pair(out: Path, split: str, name: str) -> tuple[Path, Path]:
-    return out / "JPEGImages" / split / name, out / "Optical" / split / name
+def _is_drawn(out: Path, names: Iterable[str]) -> bool:
+    return all((out / name).is_file() for name in names)
 
 
-def _save(image: npt.NDArray[np.uint8], path: Path) -> None:
+def _save(content: bytes, path: Path) -> None:
     part = path.with_name(path.name + _PART)
-    Image.fromarray(image).save(part, format="PNG", compress_level=1)
+    part.write_bytes(content)
     part.replace(path)
 
 

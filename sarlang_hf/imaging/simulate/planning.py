@@ -1,4 +1,4 @@
-"""Scene layouts: open sea, coast, port, river, airfield, tank farm, parking lot, nothing.
+"""Planning scenes: open sea, coast, port, river, airfield, tank farm, parking lot, nothing.
 
 Each is laid out around an anchor that is spread evenly over the image, in a direction that is uniform over the circle, so
 that no class prefers a side of the image.
@@ -32,6 +32,9 @@ SHARES: dict[SceneKind, float] = {
     "parking": 0.10,
     "empty": 0.03,
 }
+LAND_KINDS: frozenset[SceneKind] = frozenset({"coast", "port", "river", "airfield", "tank_farm", "parking"})
+"""Scenes with ground under them, as the sources of land cover and buildings show it."""
+
 LOOKS = (1, 2, 4, 8)
 _MOST_SHIPS = 9
 _LAND: dict[SceneKind, tuple[float, float, float]] = {  # rural, urban, bare
