@@ -34,7 +34,7 @@ def measure(folder: Path) -> list[Figure]:
     out = folder / "sarlang-1m"
     floors, builds = [], []
     for _ in range(2):  # the second round of each counts more on a machine whose speed drifts: the smaller is taken
-        floors.append(_floor(tree, folder / "floor.bin"))
+        floors.append(floor_of(tree, folder / "floor.bin"))
         shutil.rmtree(out, ignore_errors=True)
         builds.append(_build_seconds(tree, out))
     floor, seconds = min(floors, key=lambda parts: parts.total()), min(builds)
@@ -49,25 +49,25 @@ def measure(folder: Path) -> list[Figure]:
     ]
 
 
-def _floor(tree: Path, scratch: Path) -> Counter[str]:
+def floor_of(tree: Path, scratch: Path) -> Counter[str]:
     """Seconds of reading, decoding, hashing and writing, each alone."""
     seconds: Counter[str] = Counter()
     paths = sorted(tree.glob("JPEGImages/*/*"))
     shard = hashlib.sha256()
     with scratch.open("wb") as file:
         for start in range(0, len(paths), CHUNK):
-            with _timed(seconds, "read"):
+            with timed(seconds, "read"):
                 files = [path.read_bytes() for path in paths[start : start + CHUNK]]
-            with _timed(seconds, "decode"):
+            with timed(seconds, "decode"):
                 pixels = [np.asarray(Image.open(io.BytesIO(data))) for data in files]
-            with _timed(seconds, "hash"):
+            with timed(seconds, "hash"):
                 for data, image in zip(files, pixels, strict=True):
                     shard.update(data)
                     hashlib.sha256(image).hexdigest()
-            with _timed(seconds, "write"):
+            with timed(seconds, "write"):
                 for data in files:
                     file.write(data)
-        with _timed(seconds, "write"):
+        with timed(seconds, "write"):
             file.flush()
             os.fsync(file.fileno())
     scratch.unlink()
@@ -99,7 +99,7 @@ def _peak_mib(tree: Path, out: Path) -> float:
 
 
 @contextmanager
-def _timed(seconds: Counter[str], name: str) -> Iterator[None]:
+def timed(seconds: Counter[str], name: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
     seconds[name] += time.perf_counter() - start  # type: ignore[assignment]

@@ -21,53 +21,78 @@ from typing import Any
 
 import datasets
 
-from sarlang_hf.errors import DatasetNotFoundError, UsageError
-from sarlang_hf.packaging.engine import BuildOptions, build_request, plan_questions
-from sarlang_hf.packaging.rows import caption_row, question_rows, read_tile, vqa_row
+from sarlang_hf.errors import DatasetNotFoundError, ImageFault
+from sarlang_hf.packaging.engine import BuildOptions, build_request, measured_limits, pixel_options, plan_questions
+from sarlang_hf.packaging.pixels import PixelOptions
+from sarlang_hf.packaging.rows import image_rows, question_rows, read_tile
 from sarlang_hf.packaging.survey import Survey, survey
-from sarlang_hf.schema import FORMAT_VERSION, SPLITS, Config, Split, features
-from sarlang_hf.sources import Coco, SARDet100K, Source
+from sarlang_hf.schema import CONFIGS, FORMAT_VERSION, SPLITS, Split, features
+from sarlang_hf.sources import Source
+from sarlang_hf.sources.opening import SourceFolders, open_sources
+from sarlang_hf.sources.rasters import RasterSettings
 from sarlang_hf.texts.plan import QuestionPlan
 
 _DEFAULTS = BuildOptions()
 _VERSION = datasets.Version(f"{FORMAT_VERSION}.0")
-_CONFIGS: tuple[Config, ...] = ("vqa", "cap", "vqa_questions")
+_FOLDERS = ("sardet", "spacenet6", "dfc2023", "openearthmap_sar", "released")
+_OPTIONS = ("seed", "density", "keep_ambiguous", "stretch", "max_nodata")
 
 
 @dataclass
 class Sarlang1MConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets is untyped
-    """Where the images lie, and the options of `sarlang build` that decide the texts.
+    """Where the images lie, and the options of `sarlang build` that decide pixels and texts.
 
     Attributes:
-        sardet: folder of SARDet-100K.
-        coco: folders of COCO sets by name; the name of a single one may be empty.
+        sardet, spacenet6, dfc2023, openearthmap_sar, released: folders of the sources; see `sources.opening.SourceFolders`.
+        coco, paired: folders by name; the name of a single one may be empty.
         class_map: our category for each class of the COCO sets.
-        seed, density, keep_ambiguous: see `BuildOptions`.
+        rasters: fields of `sources.rasters.RasterSettings`, for all sources of radar rasters.
+        rasters_by_source: those that differ for a source, e.g. {"paired": {"input_scale": "db"}}.
+        turn_south: whether SpaceNet6 tiles seen from the south are turned by 180 degrees.
+        seed, density, keep_ambiguous, stretch, max_nodata: see `BuildOptions`.
     """
 
     version: datasets.Version = _VERSION
     sardet: str | None = None
+    spacenet6: str | None = None
+    dfc2023: str | None = None
+    openearthmap_sar: str | None = None
+    released: str | None = None
     coco: dict[str, str] = field(default_factory=dict)
+    paired: dict[str, str] = field(default_factory=dict)
     class_map: dict[str, str] = field(default_factory=dict)
+    rasters: dict[str, Any] = field(default_factory=dict)
+    rasters_by_source: dict[str, dict[str, str]] = field(default_factory=dict)
+    turn_south: bool = False
     seed: int = _DEFAULTS.seed
     density: float = _DEFAULTS.density
     keep_ambiguous: bool = False
+    stretch: str = _DEFAULTS.stretch
+    max_nodata: float = _DEFAULTS.max_nodata
 
     def sources(self) -> list[Source]:
         """Opens the source folders.
 
         Raises:
-            UsageError: there are none.
+            UsageError: there are none, or their settings make no sense.
             SourceError: one has not the expected layout.
         """
-        found: list[Source] = [SARDet100K(Path(self.sardet))] if self.sardet else []
-        found += [Coco(Path(folder), label=label, class_map=self.class_map) for label, folder in self.coco.items()]
-        if not found:
-            raise UsageError("no source given", place="Sarlang1M", remedy="give sardet=FOLDER or coco={NAME: FOLDER}")
-        return found
+        folders = {name: Path(folder) for name in _FOLDERS if (folder := getattr(self, name))}
+        named = {name: {label: Path(folder) for label, folder in getattr(self, name).items()} for name in ("coco", "paired")}
+        return open_sources(
+            SourceFolders(
+                **folders,
+                **named,
+                class_map=self.class_map,
+                settings=RasterSettings(**self.rasters),
+                by_source=self.rasters_by_source,
+                turn_south=self.turn_south,
+            )
+        )
 
     def options(self) -> BuildOptions:
-        return BuildOptions(seed=self.seed, density=self.density, keep_ambiguous=self.keep_ambiguous)
+        variants = {"with_raw": self.name == "raw", "with_rgb": self.name == "rgb"}
+        return BuildOptions(**{name: getattr(self, name) for name in _OPTIONS}, **variants)
 
     def create_config_id(self, config_kwargs: dict[str, Any], custom_features: datasets.Features | None = None) -> str:  # noqa: ARG002
         """Name of the cache folder: what the annotations hold and not where they lie, so that no other data is served."""
@@ -79,12 +104,13 @@ class Sarlang1MConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets
 class Sarlang1M(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datasets is untyped
     """Builds one config of SARLANG-1M from source folders.
 
-    An unusable image stops it; `datasets` wraps our `ImageFault` as the cause of its own error.
+    An unusable image stops it; `datasets` wraps our `ImageFault` as the cause of its own error. An incomplete one (screened) is
+    left out, as in every build.
     """
 
     VERSION = _VERSION
     BUILDER_CONFIG_CLASS = Sarlang1MConfig
-    BUILDER_CONFIGS = [Sarlang1MConfig(name=name) for name in _CONFIGS]  # noqa: RUF012 (declared so by datasets)
+    BUILDER_CONFIGS = [Sarlang1MConfig(name=name) for name in CONFIGS]  # noqa: RUF012 (declared so by datasets)
     DEFAULT_CONFIG_NAME = "vqa"
 
     def _info(self) -> datasets.DatasetInfo:
@@ -100,19 +126,27 @@ class Sarlang1M(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datase
         if self.config.name == "cap" and not captions:
             remedy = "choose the config vqa or vqa_questions"
             raise DatasetNotFoundError("no source given brings captions", place="Sarlang1M config 'cap'", remedy=remedy)
+        pixels = pixel_options(settings, measured_limits(surveyed, settings))
         return [
-            datasets.SplitGenerator(name=split, gen_kwargs={"surveyed": surveyed, "plan": plan, "split": split})
+            datasets.SplitGenerator(name=split, gen_kwargs={"surveyed": surveyed, "plan": plan, "pixels": pixels, "split": split})
             for split in SPLITS
             if surveyed.count(split)
         ]
 
-    def _generate_examples(self, surveyed: Survey, plan: QuestionPlan, split: Split) -> Iterator[tuple[str, dict[str, Any]]]:
-        for image_row, tile in enumerate(surveyed.tiles(split)):
-            record = read_tile(tile, plan=plan, seed=self.config.seed)
-            if self.config.name == "vqa":
-                yield tile.image_id, vqa_row(record)
-            elif self.config.name == "cap" and record.captions:
-                yield tile.image_id, caption_row(record)
-            elif self.config.name == "vqa_questions":
-                for row in question_rows(vqa_row(record), image_row):
+    def _generate_examples(
+        self, surveyed: Survey, plan: QuestionPlan, pixels: PixelOptions, split: Split
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        image_row = 0
+        for tile in surveyed.tiles(split):
+            try:
+                rows = image_rows(read_tile(tile, plan=plan, seed=self.config.seed, pixels=pixels))
+            except ImageFault as fault:
+                if not fault.screened:
+                    raise
+                continue  # left out by every build
+            if self.config.name == "vqa_questions":
+                for row in question_rows(rows["vqa"], image_row):
                     yield row["question_id"], row
+            elif self.config.name in rows:
+                yield tile.image_id, rows[self.config.name]
+            image_row += 1

@@ -1,4 +1,4 @@
-"""Writing files so that nothing half-written ever stands under a final name: write beside it, fsync, rename."""
+"""Writing files so that nothing half-written ever stands under a final name (write beside it, fsync, rename); the cache."""
 
 from __future__ import annotations
 
@@ -61,6 +61,12 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Writes a small file whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def cache_folder() -> Path:
+    """`SARLANG_CACHE`, else `~/.cache/sarlang-hf`."""
+    chosen = os.environ.get("SARLANG_CACHE")
+    return Path(chosen).expanduser().absolute() if chosen else Path.home() / ".cache" / "sarlang-hf"
 
 
 def sha256_of(path: Path) -> str:

@@ -52,7 +52,7 @@ CaptionKind = Literal["complex", "concise"]
 Position = Literal["left", "right", "top", "bottom", "center"]
 Polarization = Literal["HH", "HV", "VH", "VV"]
 ZeroMeaning = Literal["nodata", "border", "data"]
-BandOrigin = Literal["described", "order", "only"]
+BandOrigin = Literal["described", "order", "only", "first"]
 
 SOURCE_NAMES: tuple[SourceName, ...] = get_args(SourceName)
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -129,7 +129,7 @@ class Radar:
     Attributes:
         band: number of the chosen band in the file, from 1.
         band_origin: how the band was found: its description in the file names the polarization, it stands there by
-            `--pol-order`, or it is the file's only band.
+            `--pol-order`, it is the file's only band, or the first of several that nothing tells apart.
         input_scale: what a pixel value means: `intensity`, `amplitude`, `db` or `db+60` (decibels plus 60).
         zero: whether 0 is nodata everywhere, nodata only in areas that touch the border, or data like any other value.
     """
@@ -156,10 +156,11 @@ class Tile:
         clipped_boxes: how many of them stuck out of the image by at most a pixel and were clipped.
         license: SPDX id or name of the terms the pixels come under.
         redistributable: whether those terms let us pass the image on.
-        radar: how to preprocess the image; None passes it on byte for byte.
+        radar: how to read the raw radar raster, which is `original` if there is one, else `path`. None: there is no raster,
+            and `path` is passed on byte for byte.
         boxes_complete: whether the boxes name every object of the categories, so that questions can be asked from them.
         optical: the optical twin, where there is one.
-        original: the image before preprocessing, where `path` is already preprocessed.
+        original: the image before preprocessing, where `path` is preprocessed already and passed on byte for byte.
         turned: whether image, original and twin are to be turned by 180 degrees; the boxes are turned already.
         scene: the acquisition (strip, product); empty where unknown.
         place, country: city or region; empty where unknown.

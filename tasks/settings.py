@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TypeVar
 
 from sarlang_hf.errors import SarlangError, UsageError
@@ -50,12 +49,6 @@ def check_settings() -> None:
     """
     for setting in (protocol, judge, hints):
         setting()
-
-
-def cache_folder() -> Path:
-    """`SARLANG_CACHE`, else `~/.cache/sarlang-hf`."""
-    chosen = os.environ.get("SARLANG_CACHE")
-    return Path(chosen).expanduser().absolute() if chosen else Path.home() / ".cache" / "sarlang-hf"
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sarlang_hf.data import open_dataset
-from sarlang_hf.files import write_atomically
-from sarlang_hf.tasks.settings import cache_folder, check_settings
+from sarlang_hf.files import cache_folder, write_atomically
+from sarlang_hf.tasks.settings import check_settings
 
 TEMPLATES = Path(__file__).parent
 PLACEHOLDER = "$test_questions"

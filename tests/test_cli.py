@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from trees import VESSEL, Picture, coco_folder, contents, plain_tree
 
 from sarlang_hf.cli import sarlang
-from sarlang_hf.cli.build import parse_class_map
+from sarlang_hf.cli.source_options import parse_class_map
 from sarlang_hf.errors import UsageError
 from sarlang_hf.schema import CATEGORIES
 
@@ -120,7 +120,7 @@ def test_a_source_of_another_package_is_found_by_its_name(tree: Path, tmp_path: 
     assert "Harbours we watch; ask us." in (tmp_path / "d/README.md").read_text()
     unknown = run("build", tmp_path / "e", "--source", f"landsat={tree}")
     assert unknown.returncode == 2
-    assert "use one of coco, harbour_watch, sardet100k" in unknown.stderr
+    assert "use one of coco, dfc2023, harbour_watch, openearthmap_sar" in unknown.stderr
     (site / "harbour_watch.py").write_text("import nothing_of_that_name")
     broken = run("build", tmp_path / "e", "--source", f"harbour_watch={tree}")
     assert broken.returncode == 2
@@ -130,7 +130,7 @@ def test_a_source_of_another_package_is_found_by_its_name(tree: Path, tmp_path: 
 ERRORS = [
     (["build", "OUT"], "no source given", "--sardet"),
     (["build", "OUT", "--sardet", "TREE/nothing"], "folder does not exist", "give the folder"),
-    (["build", "OUT", "--coco", "TREE", "--coco", "TREE"], "two sources are named 'coco'", "--coco NAME=DIR"),
+    (["build", "OUT", "--coco", "TREE", "--coco", "TREE"], "two folders without a name", "--coco NAME=DIR"),
     (["build", "OUT", "--sardet", "TREE", "--density", "0"], "density is 0.0", "above 0"),
     (["build", "OUT", "--sardet", "TREE", "--class-map", "a=ship"], "no COCO set given has a class 'a'", "--coco DIR"),
     (["build", "OUT", "--coco", "SET", "--class-map", "vesel=ship"], "has a class 'vesel'", "the classes are vessel"),

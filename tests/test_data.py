@@ -327,7 +327,7 @@ def test_another_major_format_version_is_refused(plain_dataset: Path, tmp_path: 
 def test_fields_of_a_later_minor_version_are_passed_over(plain_dataset: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(plain_dataset, tmp_path / "d")
     edit_json(
-        folder / "manifest.json", format_version="1.7", webdataset=[{"file": "x.tar"}], counts=lambda old: old | {"new": {}}
+        folder / "manifest.json", format_version="1.7", captioners=[{"file": "x.tar"}], counts=lambda old: old | {"new": {}}
     )
     assert sarlang_hf.verify(folder).images == 18
 

@@ -26,13 +26,14 @@ import sarlang_hf.tasks.vqa as vqa
 from sarlang_hf import lmms_plugin
 from sarlang_hf.data import open_dataset
 from sarlang_hf.errors import UsageError
+from sarlang_hf.files import cache_folder
 from sarlang_hf.harness.prior import learn_majority
 from sarlang_hf.schema import QUESTION_TYPES
 from sarlang_hf.scoring.answers import JUDGES, PROTOCOLS
 from sarlang_hf.scoring.scorecard import TASK_VERSION, read_scorecards
 from sarlang_hf.scoring.verdicts import DATASET_COLUMN, read_verdicts
 from sarlang_hf.tasks import lite, outputs, prompts, templates
-from sarlang_hf.tasks.settings import cache_folder, ends_with_user_error, hints, judge, protocol
+from sarlang_hf.tasks.settings import ends_with_user_error, hints, judge, protocol
 
 GOLDEN = Path(__file__).with_name("golden") / "prompts.json"
 METRICS = ["acc_strict", "acc_strict_low", "acc_strict_high", "acc_strict_n_unjudged"]

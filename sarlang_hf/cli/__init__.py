@@ -7,7 +7,9 @@ import sys
 import click
 
 from sarlang_hf.cli.build import build
+from sarlang_hf.cli.fetch_released import fetch_released
 from sarlang_hf.cli.info import info
+from sarlang_hf.cli.quicklook import quicklook
 from sarlang_hf.cli.score import score
 from sarlang_hf.cli.simulate import simulate
 from sarlang_hf.cli.verify import verify
@@ -20,7 +22,7 @@ def sarlang() -> None:
     """SARLANG-1M: build the dataset, check it, and score answers about radar images."""
 
 
-for command in (simulate, build, verify, info, score):
+for command in (fetch_released, simulate, build, verify, info, quicklook, score):
     sarlang.add_command(command)
 
 

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sarlang_hf.cli.progress import progress_bars
+from sarlang_hf.cli.source_options import source_folders, source_options
 from sarlang_hf.errors import UsageError
 from sarlang_hf.packaging.engine import BuildOptions
 from sarlang_hf.packaging.engine import build as build_dataset
 from sarlang_hf.packaging.manifest import Manifest
-from sarlang_hf.sources import Coco, SARDet100K, Source, source_class
+
+if TYPE_CHECKING:
+    from sarlang_hf.sources import Source
 
 EXAMPLE = """\b
 Examples:
-  sarlang build sarlang-1m --sardet SARDet_100K --workers 8
+  sarlang build sarlang-1m --sardet SARDet_100K --spacenet6 SN6 --workers 8
+  sarlang build pairs --paired S1S2 --input-scale paired=db --pol-order VV,VH --with-raw --with-rgb
   sarlang build ssdd --coco SSDD --class-map vessel=ship,buoy=
+  sarlang build sarlang-1m --sardet SARDet_100K --shard 3/16      (on each of 16 nodes, then once with --finish)
 """
 
 _DEFAULTS = BuildOptions()
@@ -26,100 +31,88 @@ _DEFAULTS = BuildOptions()
 
 @click.command(epilog=EXAMPLE)
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--sardet", type=click.Path(path_type=Path), help="SARDet-100K: Annotations/ and JPEGImages/.")
-@click.option("--coco", "cocos", multiple=True, metavar="[NAME=]DIR", help="A COCO detection set; name a second one.")
-@click.option("--source", "others", multiple=True, metavar="NAME=DIR", help="A source that an installed package registers.")
-@click.option("--class-map", default="", metavar="NAME=CATEGORY,...", help="Categories of --coco classes; 'name=' drops one.")
+@source_options
+@click.option(
+    "--stretch",
+    default=_DEFAULTS.stretch,
+    show_default=True,
+    metavar="KIND[:LOW,HIGH]",
+    help="Contrast: percentile (per tile), dataset (per source) or fixed_db:LOW,HIGH.",
+)
+@click.option(
+    "--max-nodata",
+    type=click.FloatRange(0, 1),
+    default=_DEFAULTS.max_nodata,
+    show_default=True,
+    help="Leave out tiles with a larger share of nodata.",
+)
+@click.option("--with-raw", is_flag=True, help="Add the config raw: the chosen band in 8 bits, without filter and log.")
+@click.option("--with-rgb", is_flag=True, help="Add the config rgb: the optical twins.")
+@click.option("--webdataset", is_flag=True, help="Add WebDataset tars of the image configs.")
 @click.option("--seed", default=_DEFAULTS.seed, show_default=True, help="Of splits, choices and texts.")
 @click.option("--density", default=_DEFAULTS.density, show_default=True, help="Questions per image to aim at.")
 @click.option("--keep-ambiguous", is_flag=True, help="Ask region questions even where a box holds a second class.")
-@click.option("--on-error", type=click.Choice(["fail", "skip"]), default=_DEFAULTS.on_error, show_default=True,
-              help="What an unusable image does; skipped ones are listed in rejects.jsonl.")  # fmt: skip
+@click.option(
+    "--on-error",
+    type=click.Choice(["fail", "skip"]),
+    default=_DEFAULTS.on_error,
+    show_default=True,
+    help="What an unusable image does; skipped ones are listed in rejects.jsonl.",
+)
 @click.option("--limit", type=click.IntRange(min=1), help="At most N images per source and split, chosen by hash.")
-@click.option("--rows-per-shard", type=click.IntRange(min=1), default=_DEFAULTS.rows_per_shard, show_default=True,
-              help="Images per Parquet file.")  # fmt: skip
+@click.option(
+    "--rows-per-shard",
+    type=click.IntRange(min=1),
+    default=_DEFAULTS.rows_per_shard,
+    show_default=True,
+    help="Images per Parquet file.",
+)
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that build shards.")
+@click.option("--shard", "share", metavar="I/N", help="Build only share I of N, counted from 1; any node, any order.")
+@click.option("--finish", is_flag=True, help="Join the shares into the finished folder.")
+@click.option("--log", type=click.Path(path_type=Path), help="Log file; default: OUT.log beside the folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest's counts as JSON.")
-def build(
-    out: Path,
-    sardet: Path | None,
-    cocos: tuple[str, ...],
-    others: tuple[str, ...],
-    class_map: str,
-    seed: int,
-    density: float,
-    keep_ambiguous: bool,
-    on_error: Literal["fail", "skip"],
-    limit: int | None,
-    rows_per_shard: int,
-    workers: int,
-    as_json: bool,
-) -> None:
-    """Builds the dataset folder OUT from SAR images with boxes.
+def build(out: Path, *, workers: int, share: str | None, finish: bool, log: Path | None, as_json: bool, **options: Any) -> None:
+    """Builds the dataset folder OUT from SAR images with boxes, SAR rasters with optical twins, or the released files.
 
-    Killed at any moment and run again, the command continues; the result is the same, byte for byte.
+    Each folder may also be given as the .zip or .tar.gz of it. Killed at any moment and run again, the command continues; the
+    result is the same, byte for byte.
     """
-    categories = parse_class_map(class_map)
-    sources: list[Source] = [SARDet100K(sardet)] if sardet else []
-    sources += [_coco(value, categories) for value in cocos] + [_registered(value) for value in others]
-    if not sources:
-        raise UsageError("no source given", place="sarlang build", remedy="give --sardet DIR, --coco DIR or --source NAME=DIR")
-    _require_known_classes(categories, sources)
+    sources = _opened(options)
     with progress_bars() as report:
         manifest = build_dataset(
-            out,
-            sources,
-            workers=workers,
-            progress=report,
-            seed=seed,
-            density=density,
-            keep_ambiguous=keep_ambiguous,
-            on_error=on_error,
-            limit=limit,
-            rows_per_shard=rows_per_shard,
+            out, sources, workers=workers, share=_share(share), finish_only=finish, log=log, progress=report, **options
         )
-    click.echo(json.dumps(_summary(manifest)) if as_json else _sentence(out, manifest))
+    if manifest is None:
+        click.echo(json.dumps({"share": share}) if as_json else f"{out}: share {share} is done; --finish joins all shares")
+    else:
+        click.echo(json.dumps(_summary(manifest)) if as_json else _sentence(out, manifest))
 
 
-def parse_class_map(text: str) -> dict[str, str]:
-    """{'vessel': 'ship', 'buoy': ''} from 'vessel=ship,buoy='.
+def _opened(options: dict[str, Any]) -> list[Source]:
+    """The sources of the options, which are taken out of `options`."""
+    from sarlang_hf.sources import Coco
+    from sarlang_hf.sources.opening import open_sources
 
-    Raises:
-        UsageError: an entry has no `=`, or a class is mapped twice.
-    """
-    mapping: dict[str, str] = {}
-    for entry in filter(None, (part.strip() for part in text.split(","))):
-        name, equals, category = (part.strip() for part in entry.partition("="))
-        if not (name and equals):
-            raise UsageError(f"{entry!r} is not name=category", place="--class-map", remedy="write e.g. vessel=ship,buoy=")
-        if name in mapping:
-            raise UsageError(f"{name!r} is mapped twice", place="--class-map", remedy="map it once")
-        mapping[name] = category.lower()
-    return mapping
-
-
-def _require_known_classes(categories: dict[str, str], sources: list[Source]) -> None:
-    """A name in --class-map that no COCO set knows is a typo, and would silently map nothing."""
-    known = {name for source in sources if isinstance(source, Coco) for name in source.class_names()} if categories else set()
-    unknown = sorted(set(categories) - known)
-    if unknown:
+    folders = source_folders(options)
+    sources = open_sources(folders)
+    known = (
+        {name for source in sources if isinstance(source, Coco) for name in source.class_names()} if folders.class_map else set()
+    )
+    if unknown := sorted(set(folders.class_map) - known):  # a typo, which would silently map nothing
         remedy = f"the classes are {', '.join(sorted(known))}" if known else "leave it out, or give --coco DIR"
         raise UsageError(f"no COCO set given has a class {unknown[0]!r}", place="--class-map", remedy=remedy)
+    return sources
 
 
-def _registered(value: str) -> Source:
-    name, equals, folder = value.partition("=")
-    if not (name and equals and folder):
-        raise UsageError(f"{value!r} is not NAME=DIR", place="--source", remedy="write e.g. --source sardet100k=SARDet_100K")
-    return source_class(name)(Path(folder))
-
-
-def _coco(value: str, categories: dict[str, str]) -> Coco:
-    """The source of one --coco option; what precedes the first '=' is its name, unless it is part of a path."""
-    label, equals, folder = value.partition("=")
-    if not equals or "/" in label:
-        label, folder = "", value
-    return Coco(Path(folder), label=label, class_map=categories)
+def _share(text: str | None) -> tuple[int, int] | None:
+    """(3, 16) from '3/16'."""
+    if text is None:
+        return None
+    index, slash, total = text.partition("/")
+    if not (slash and index.isdecimal() and total.isdecimal() and 1 <= int(index) <= int(total)):
+        raise UsageError(f"{text!r} is not I/N with I from 1 to N", place="--shard", remedy="write e.g. --shard 3/16")
+    return int(index), int(total)
 
 
 def _summary(manifest: Manifest) -> dict[str, object]:
@@ -128,6 +121,7 @@ def _summary(manifest: Manifest) -> dict[str, object]:
         "counts": manifest.counts,
         "drops": manifest.drops,
         "rejects": manifest.rejects,
+        "screened": manifest.screened,
     }
 
 
@@ -135,4 +129,5 @@ def _sentence(out: Path, manifest: Manifest) -> str:
     images = sum(sum(counts.values()) for counts in manifest.counts["images"].values())
     questions = sum(sum(counts.values()) for counts in manifest.counts.get("questions", {}).values())
     left_out = f", {sum(manifest.rejects.values()):,} left out and staying out (rejects.jsonl)" if manifest.rejects else ""
-    return f"{out}: {images:,} images, {questions:,} questions, {manifest.dataset_kind}{left_out}"
+    screened = f", {sum(manifest.screened.values()):,} incomplete ones left out" if manifest.screened else ""
+    return f"{out}: {images:,} images, {questions:,} questions, {manifest.dataset_kind}{screened}{left_out}"

@@ -4,7 +4,7 @@ Working folder of a build, under OUT/.build/ until everything is done:
 
     build.json                     what is being built; another build in the same folder is refused
     survey.sqlite                  see survey.py
-    shards/vqa-train-00000-of-00003.parquet, shards/cap-...
+    shards/vqa-train-00000-of-00003.parquet, shards/cap-..., raw-..., rgb-...
     receipts/train-00000.json      written after the shard's files: its presence marks the shard as finished
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,9 +20,11 @@ from pathlib import Path
 from sarlang_hf.errors import ImageFault
 from sarlang_hf.files import write_atomically
 from sarlang_hf.packaging.parquet import ShardWriter, WrittenFile, arrow_schema, shard
-from sarlang_hf.packaging.rows import TileRecord, caption_row, read_tile, vqa_row
+from sarlang_hf.packaging.pixels import PixelOptions
+from sarlang_hf.packaging.rows import TileRecord, image_rows, read_tile
 from sarlang_hf.packaging.survey import Reject, Survey
 from sarlang_hf.schema import CONFIGS, Config, Split
+from sarlang_hf.texts.infer import is_matched
 from sarlang_hf.texts.plan import QuestionPlan
 
 
@@ -71,11 +74,15 @@ class _Tally:
     def add_record(self, record: TileRecord) -> None:
         self.add("images", record.tile.source)
         self.add("clipped_boxes", record.tile.source, record.tile.clipped_boxes)
+        if record.tile.radar is not None and record.tile.original is None:
+            self.add("band_origins", f"{record.tile.source}: {record.tile.radar.band_origin}")
         for box in record.tile.boxes:
             self.add("boxes", box.category)
         for question in record.questions:
             self.add("questions", question.type)
             self.add("question_origins", question.origin)
+            if question.origin == "released":
+                self.add("inferred_types", "matched" if is_matched(question.question, question.answer) else "fallback")
         for caption in record.captions:
             self.add("captions", caption.kind)
             self.add("caption_origins", caption.origin)
@@ -84,7 +91,18 @@ class _Tally:
         self.add("licenses", f"{record.tile.source}: {record.tile.license}")
 
 
-def build_shard(work: Path, plan: ShardPlan, questions: QuestionPlan, *, seed: int, skip_faults: bool, captions: bool) -> Receipt:
+def build_shard(
+    work: Path,
+    plan: ShardPlan,
+    questions: QuestionPlan,
+    *,
+    seed: int,
+    skip_faults: bool,
+    captions: bool,
+    pixels: PixelOptions,
+    excluded: Mapping[str, Reject],
+    watch: Callable[[str], None],
+) -> Receipt:
     """Writes the files of one shard and its receipt.
 
     Args:
@@ -92,8 +110,11 @@ def build_shard(work: Path, plan: ShardPlan, questions: QuestionPlan, *, seed: i
         plan: which tiles.
         questions: class counts and sampling weights of the whole build.
         seed: of the texts.
-        skip_faults: whether an unusable image is left out and recorded; otherwise it is raised.
+        skip_faults: whether an unusable image is left out and recorded; otherwise it is raised. Screened ones never are.
         captions: whether the build has a `cap` config.
+        pixels: how images are processed, and which variants of them are stored.
+        excluded: images not to be touched, by id: they have brought workers down.
+        watch: called with the id of each image before it is read.
 
     Raises:
         ImageFault: an image is unusable and `skip_faults` is off.
@@ -101,18 +122,21 @@ def build_shard(work: Path, plan: ShardPlan, questions: QuestionPlan, *, seed: i
     """
     tally, rejects = _Tally(), []
     with ExitStack() as stack:
-        writers = {config: stack.enter_context(_open(work, plan, config)) for config in _configs(captions)}
+        writers = {config: stack.enter_context(_open(work, plan, config)) for config in _configs(captions, pixels)}
         for tile in Survey(work / "survey.sqlite").tiles(plan.split, plan.first, plan.count):
+            watch(tile.image_id)
+            if tile.image_id in excluded:
+                rejects.append(excluded[tile.image_id])
+                continue
             try:
-                record = read_tile(tile, plan=questions, seed=seed)
+                record = read_tile(tile, plan=questions, seed=seed, pixels=pixels)
             except ImageFault as fault:
-                if not skip_faults:
+                if not (skip_faults or fault.screened):
                     raise
                 rejects.append(Reject.of(fault))
                 continue
-            writers["vqa"].append(vqa_row(record))
-            if record.captions:
-                writers["cap"].append(caption_row(record))
+            for config, row in image_rows(record).items():
+                writers[config].append(row)
             tally.add_record(record)
     files = {config: writer.written for config, writer in writers.items() if writer.written}
     receipt = Receipt(files, {what: dict(counter) for what, counter in tally.counts.items()}, rejects)
@@ -120,8 +144,9 @@ def build_shard(work: Path, plan: ShardPlan, questions: QuestionPlan, *, seed: i
     return receipt
 
 
-def _configs(captions: bool) -> tuple[Config, ...]:
-    return ("vqa", "cap") if captions else ("vqa",)
+def _configs(captions: bool, pixels: PixelOptions) -> list[Config]:
+    wanted: dict[Config, bool] = {"vqa": True, "cap": captions, "raw": pixels.with_raw, "rgb": pixels.with_rgb}
+    return [config for config, present in wanted.items() if present]
 
 
 def _open(work: Path, plan: ShardPlan, config: Config) -> AbstractContextManager[ShardWriter]:

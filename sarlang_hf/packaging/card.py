@@ -25,7 +25,10 @@ _KIND_TEXT: dict[DatasetKind, str] = {
     "custom": "Built from other images than the paper's full selection, with questions written by `sarlang-hf`.",
 }
 
-_ORIGIN_TERMS = {"template": "written from boxes by rules of sarlang-hf; inherit their source's terms"}
+_ORIGIN_TERMS = {
+    "template": "written from boxes by rules of sarlang-hf; inherit their source's terms",
+    "released": "as released by the authors of SARLANG-1M, who state no licence",
+}
 
 
 def dataset_card(manifest: Manifest) -> str:
@@ -44,6 +47,8 @@ def dataset_card(manifest: Manifest) -> str:
         origins=_origin_rows(manifest),
         drops=_list_counts(manifest.drops),
         rejects=_list_counts(manifest.rejects),
+        screened=_list_counts(manifest.screened),
+        pixels=_pixel_text(manifest),
         canary=CANARY,
     )
     header = yaml.safe_dump(_header(manifest), sort_keys=False, allow_unicode=True)
@@ -147,6 +152,20 @@ def _origin_rows(manifest: Manifest) -> str:
     return "\n".join(
         f"| {origin} | {number:,} | {_ORIGIN_TERMS.get(origin, 'terms of their source')} |"
         for origin, number in sorted(total.items())
+    )
+
+
+def _pixel_text(manifest: Manifest) -> str:
+    """What was done to the images; nothing needs saying where all were passed on."""
+    if not manifest.counts.get("band_origins"):
+        return "Images are passed on byte for byte."
+    stretch = manifest.parameters.get("stretch", "")
+    ranges = "; ".join(f"{source} {low:.2f} to {high:.2f} dB" for source, (low, high) in manifest.limits.items())
+    return (
+        "Radar rasters: one polarization, refined Lee filter (Lee 1981, 7x7), logarithm, linear stretch "
+        f"(`{stretch}`{'; ' + ranges if ranges else ''}), 8-bit PNG with 0 for nodata and 1 to 255 for data; the column "
+        "`preprocessing` says how each was made. The paper cites another filter of the same name (Yommy et al. 2015), so these "
+        "are not the released pixels. All other images are passed on byte for byte."
     )
 
 

@@ -1,149 +1,185 @@
 """`sarlang build`: survey, shards, finish. Killed at any moment and run again, it continues and ends with the same bytes.
 
-    sources -> survey.sqlite -> one file set per shard (any number of processes, any order) -> finished folder
+    sources -> survey.sqlite -> one file set per shard (any number of processes and nodes, any order) -> finished folder
 
 Everything lies under OUT/.build/ until the last shard is done; `manifest.json` is written last of all.
 """
 
 from __future__ import annotations
 
-import math
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, overload
 
 from sarlang_hf.errors import UsageError
-from sarlang_hf.files import sha256_of
-from sarlang_hf.packaging.build_shard import Receipt, ShardPlan, build_shard
-from sarlang_hf.packaging.finish import finish
-from sarlang_hf.packaging.manifest import Input, Manifest, Request, SourceSettings
-from sarlang_hf.packaging.survey import Survey, survey
-from sarlang_hf.packaging.workspace import claimed, finished_build, remove_work, require_no_rejects
-from sarlang_hf.schema import SPLITS, DatasetKind
+from sarlang_hf.packaging.build_log import Progress, Report, build_log
+from sarlang_hf.packaging.inputs import described_input
+from sarlang_hf.packaging.manifest import Manifest, Request, SourceSettings
+from sarlang_hf.packaging.measure import measured_limits
+from sarlang_hf.packaging.options import BuildOptions, pixel_options
+from sarlang_hf.packaging.shards import plan_shards, plans_of, remove_leftovers, require_all_shards
+from sarlang_hf.packaging.steps import Job, build_all, complete, do_once, limits_of, open_survey, plan_questions, recipe_of
+from sarlang_hf.packaging.workspace import Share, claimed, claimed_share, finished_build, remove_work, working_folder
+from sarlang_hf.schema import DatasetKind
 from sarlang_hf.sources import Source
-from sarlang_hf.sources.files import reading
-from sarlang_hf.texts.plan import QuestionPlan
-from sarlang_hf.texts.planner import PAPER_DENSITY, QuestionPlanner
 
-ROWS_PER_SHARD = 1000
-OnError = Literal["fail", "skip"]
+__all__ = ["BuildOptions", "build", "build_request", "dataset_kind", "measured_limits", "pixel_options", "plan_questions"]
+
 PAPER_SOURCES = frozenset({"sardet100k", "spacenet6", "dfc2023", "openearthmap_sar"})
 
 
-class Progress(Protocol):
-    """Told how far a phase has come; `total` is None while it is unknown."""
+@overload
+def build(
+    out: str | Path,
+    sources: Sequence[Source],
+    *,
+    workers: int = 1,
+    share: None = None,
+    finish_only: bool = False,
+    log: Path | None = None,
+    progress: Progress | None = None,
+    notice: Callable[[str], None] | None = None,
+    **options: Any,
+) -> Manifest: ...
 
-    def __call__(self, phase: str, done: int, total: int | None) -> None: ...
 
-
-@dataclass(frozen=True, slots=True)
-class BuildOptions:
-    """What decides the bytes of a build, apart from its sources.
-
-    Attributes:
-        seed: of the 7:3 split, of `limit`'s choice and of the texts.
-        density: questions per image the build aims at (see `texts.planner`).
-        keep_ambiguous: ask region questions even where a box holds a second class, as the paper's count does.
-        on_error: what an unusable image does: stop the build, or be left out and recorded.
-        limit: at most this many images per source and split.
-        rows_per_shard: images per shard.
-
-    Raises:
-        UsageError: a value outside its range.
-    """
-
-    seed: int = 0
-    density: float = PAPER_DENSITY
-    keep_ambiguous: bool = False
-    on_error: OnError = "fail"
-    limit: int | None = None
-    rows_per_shard: int = ROWS_PER_SHARD
-
-    def __post_init__(self) -> None:
-        if self.on_error not in get_args(OnError):
-            raise _out_of_range("on_error", self.on_error, "fail or skip")
-        if not (math.isfinite(self.density) and self.density > 0):
-            raise _out_of_range("density", self.density, f"a number above 0; the paper has {PAPER_DENSITY}")
-        for name in ("rows_per_shard", "limit"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise _out_of_range(name, value, "1 or more")
-
-    def identity(self) -> dict[str, Any]:
-        """The options that decide the bytes; `on_error` decides only whether the build gets to its end."""
-        return {name: value for name, value in asdict(self).items() if name != "on_error"}
+@overload
+def build(
+    out: str | Path,
+    sources: Sequence[Source],
+    *,
+    workers: int = 1,
+    share: Share,
+    finish_only: bool = False,
+    log: Path | None = None,
+    progress: Progress | None = None,
+    notice: Callable[[str], None] | None = None,
+    **options: Any,
+) -> None: ...
 
 
 def build(
-    out: str | Path, sources: Sequence[Source], *, workers: int = 1, progress: Progress | None = None, **options: Any
-) -> Manifest:
-    """Builds a dataset folder.
+    out: str | Path,
+    sources: Sequence[Source],
+    *,
+    workers: int = 1,
+    share: Share | None = None,
+    finish_only: bool = False,
+    log: Path | None = None,
+    progress: Progress | None = None,
+    notice: Callable[[str], None] | None = None,
+    **options: Any,
+) -> Manifest | None:
+    """Builds a dataset folder, or a share of one.
+
+    Several nodes that see one file system build a folder together: each calls this with its share, in any order or at the same
+    time, and one calls it with `finish_only` when all are done. The folder is the same, byte for byte.
 
     Args:
         out: folder to make; a finished build of the same inputs and options is left as it is.
         sources: what to read.
-        workers: processes that build shards.
+        workers: processes that build shards. With 1, everything is done in this process, which dies with an image that kills it.
+        share: (I, N): only the shards of the I-th of N shares, counted from 1, and nothing returned.
+        finish_only: build no shard; complete the folder, whose shards must all be there.
+        log: file to append a protocol to.
         progress: told about phases, for a progress bar.
+        notice: told, in a sentence, what went wrong and did not stop the build.
         **options: fields of `BuildOptions`.
 
     Returns:
         The manifest of the finished folder.
 
     Raises:
-        UsageError: the folder holds something else, or an unfinished build of other inputs or options.
+        UsageError: the folder holds something else, or an unfinished build of other inputs or options; other processes build
+            in it that do not go with this one; or there is not yet everything to finish.
         SourceError, ImageFault: an input is unusable.
-        OutputError: the folder cannot be written.
+        OutputError: the folder or the log cannot be written.
+        SarlangError: workers die, whatever they are at.
     """
     out, settings = Path(out), BuildOptions(**options)
+    _require_sense(workers, share, finish_only)
     _require_distinct(sources)
-    report = progress or (lambda _phase, _done, _total: None)
-    request = build_request(sources, settings)
-    skip_faults = settings.on_error == "skip"
-    if (finished := finished_build(out, request, skip_faults=skip_faults)) is not None:
-        return finished
-    with claimed(out, request) as work:
-        _survey_once(work, sources, settings, report)
-        surveyed = Survey(work / "survey.sqlite")
-        questions, captions = plan_questions(surveyed, settings)
-        plans = plan_shards(surveyed, settings.rows_per_shard)
-        _build_shards(work, plans, questions, settings, captions=captions, workers=workers, report=report)
-        report("finishing", 0, 1)
-        manifest = finish(
-            out, work, plans, kind=dataset_kind(sources), request=request, questions=questions, skip_faults=skip_faults
-        )
-        report("finishing", 1, 1)
-    remove_work(out)
+    request, kind = build_request(sources, settings), dataset_kind(sources, settings.limit)
+    job = Job(out, sources, settings, request, kind, workers, log, Report(progress, notice))
+    if (finished := _finished(job)) is not None:
+        return None if share else finished
+    if share:
+        _build_share(job, share)
+        return None
+    return _finish_shares(job) if finish_only else _build_whole(job)
+
+
+def _finished(job: Job) -> Manifest | None:
+    return finished_build(job.out, job.request, skip_faults=job.settings.skip_faults)
+
+
+def _build_whole(job: Job) -> Manifest:
+    with claimed(job.out, job.request) as work, build_log(job.log, job.report):
+        if (finished := _finished(job)) is not None:  # by a process that held the lock a moment ago
+            return finished
+        plans, limits = do_once(job, work)
+        recipe = recipe_of(job, work, limits)
+        build_all(job, work, plans, recipe)
+        manifest = complete(job, work, plans, recipe)
+    remove_work(job.out)
+    return manifest
+
+
+def _build_share(job: Job, share: Share) -> None:
+    working_folder(job.out)  # so that what is wrong with it is said rather than what is wrong with the log
+
+    def waiting() -> None:
+        job.report("waiting for the share that reads the annotations", 0, None)
+
+    with build_log(job.log, job.report), claimed_share(job.out, job.request, share, waiting=waiting) as (work, let_others):
+        if _finished(job) is not None:
+            return
+        plans, limits = do_once(job, work)
+        let_others()
+        own = plans_of(share, plans)
+        remove_leftovers(work, own)
+        build_all(job, work, own, recipe_of(job, work, limits))
+
+
+def _finish_shares(job: Job) -> Manifest:
+    with claimed(job.out, job.request, to_finish=True) as work, build_log(job.log, job.report):
+        plans = plan_shards(open_survey(job, work), job.settings.rows_per_shard)
+        require_all_shards(work, plans)
+        manifest = complete(job, work, plans, recipe_of(job, work, limits_of(job, work, plans)))
+    remove_work(job.out)
     return manifest
 
 
 def build_request(sources: Sequence[Source], settings: BuildOptions) -> Request:
     """What is to be built: equal requests have equal results."""
-    inputs = (_input(source.name, name, path) for source in sources for name, path in source.inputs().items())
+    inputs = (described_input(source.name, name, path) for source in sources for name, path in source.inputs().items())
     described = (SourceSettings(source.name, source.terms, source.parameters()) for source in sources)
     return Request(f"sarlang-hf {version('sarlang-hf')}", tuple(inputs), tuple(described), settings.identity())
 
 
-def _input(source: str, name: str, path: Path) -> Input:
-    with reading(path):
-        return Input(source, name, path.stat().st_size, sha256_of(path))
+def dataset_kind(sources: Sequence[Source], limit: int | None) -> DatasetKind:
+    """What a build of these sources is.
 
-
-def dataset_kind(sources: Sequence[Source]) -> DatasetKind:
-    """Simulated input makes a simulated dataset; all four of the paper's sources make a rebuilt one."""
+    Simulated input makes a simulated dataset. All of the paper's sources make a rebuilt one, its released files one that claims
+    to be official: whether it is, the finish decides from the counts.
+    """
+    names = {source.name for source in sources}
     if any(source.simulated for source in sources):
         return "simulated"
-    return "rebuilt" if {source.name for source in sources} == PAPER_SOURCES else "custom"
+    if limit is not None:
+        return "custom"
+    return "rebuilt" if names == PAPER_SOURCES else "official" if names == {"released"} else "custom"
 
 
-def _out_of_range(name: str, value: object, wanted: str) -> UsageError:
-    return UsageError(f"{name} is {value!r}", place="build options", remedy=f"give {wanted}")
+def _require_sense(workers: int, share: Share | None, finish_only: bool) -> None:
+    if workers < 1:
+        raise UsageError(f"workers is {workers}", place="build options", remedy="give 1 or more")
+    if share and not 1 <= share[0] <= share[1]:
+        raise UsageError("share {} of {} does not exist".format(*share), place="build options", remedy="count from 1 to N")
+    if share and finish_only:
+        remedy = "build all shares first, then finish"
+        raise UsageError("a share and the finish cannot be one run", place="build options", remedy=remedy)
 
 
 def _require_distinct(sources: Sequence[Source]) -> None:
@@ -151,96 +187,3 @@ def _require_distinct(sources: Sequence[Source]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"two sources are named {name!r}", place="build", remedy="name the second one: --coco NAME=DIR")
-
-
-def plan_shards(surveyed: Survey, rows_per_shard: int) -> list[ShardPlan]:
-    """Cuts each split into shards of `rows_per_shard` tiles in id order."""
-    plans = []
-    for split in SPLITS:
-        count = surveyed.count(split)
-        total = -(-count // rows_per_shard)
-        for index in range(total):
-            first = index * rows_per_shard
-            plans.append(ShardPlan(split, index, total, first, min(rows_per_shard, count - first)))
-    return plans
-
-
-def _survey_once(work: Path, sources: Sequence[Source], settings: BuildOptions, report: Progress) -> None:
-    path = work / "survey.sqlite"
-    if path.exists():
-        found = Survey(path)
-        found.require_sources()
-        require_no_rejects(work.parent, len(found.rejects()), skip_faults=settings.on_error == "skip")
-    else:
-        survey(
-            path,
-            sources,
-            seed=settings.seed,
-            skip_faults=settings.on_error == "skip",
-            limit=settings.limit,
-            progress=lambda seen: report("reading annotations", seen, None),
-        )
-
-
-def plan_questions(surveyed: Survey, settings: BuildOptions) -> tuple[QuestionPlan, bool]:
-    """The question plan of the whole build, and whether any tile brings captions."""
-    planner, captions = QuestionPlanner(keep_ambiguous=settings.keep_ambiguous), False
-    for tile in surveyed.all_tiles():
-        planner.add(tile)
-        captions |= bool(tile.captions)
-    return planner.plan(density=settings.density), captions
-
-
-def _build_shards(
-    work: Path,
-    plans: Sequence[ShardPlan],
-    questions: QuestionPlan,
-    settings: BuildOptions,
-    *,
-    captions: bool,
-    workers: int,
-    report: Progress,
-) -> None:
-    """Builds the shards that have no receipt yet."""
-    total = sum(plan.count for plan in plans)
-    missing = [plan for plan in plans if not (work / "receipts" / plan.receipt_name).exists()]
-    done = total - sum(plan.count for plan in missing)
-    report("building shards", done, total)
-    shared: dict[str, Any] = {"seed": settings.seed, "skip_faults": settings.on_error == "skip", "captions": captions}
-    for plan in _run(work, missing, questions, shared, workers):
-        done += plan.count
-        report("building shards", done, total)
-
-
-def _run(
-    work: Path, plans: Sequence[ShardPlan], questions: QuestionPlan, shared: Mapping[str, Any], workers: int
-) -> Iterator[ShardPlan]:
-    """Runs shard plans here or in spawned processes and yields each as it finishes."""
-    if workers <= 1 or len(plans) <= 1:
-        for plan in plans:
-            build_shard(work, plan, questions, **shared)
-            yield plan
-        return
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_become_worker) as pool:
-        futures: dict[Future[Receipt], ShardPlan] = {pool.submit(build_shard, work, p, questions, **shared): p for p in plans}
-        try:
-            for future in as_completed(futures):
-                future.result()
-                yield futures[future]
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-
-
-def _become_worker() -> None:
-    """Leaves Ctrl-C to the parent, and dies with it: an orphan would write into a folder that others build by then."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

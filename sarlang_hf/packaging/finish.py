@@ -17,11 +17,13 @@ from sarlang_hf.errors import SourceError
 from sarlang_hf.files import output_errors, sha256_of, write_atomically
 from sarlang_hf.packaging.build_shard import Receipt, ShardPlan
 from sarlang_hf.packaging.card import benchmark_yaml, dataset_card
-from sarlang_hf.packaging.manifest import SIDE_FILES, Manifest, OtherFile, Request, Shard, select_shards, write_manifest
+from sarlang_hf.packaging.manifest import SIDE_FILES, Manifest, OtherFile, Request, Shard, Tar, select_shards, write_manifest
+from sarlang_hf.packaging.official import meets_table_6
 from sarlang_hf.packaging.parquet import WrittenFile, arrow_schema, read_rows, shard
 from sarlang_hf.packaging.provenance import SCHEMA, provenance_rows
 from sarlang_hf.packaging.rows import question_rows
 from sarlang_hf.packaging.survey import Reject, Survey
+from sarlang_hf.packaging.webdataset import write_tars
 from sarlang_hf.packaging.workspace import clear_work, require_no_rejects
 from sarlang_hf.schema import SPLITS, Config, DatasetKind, Split
 from sarlang_hf.texts.plan import QuestionPlan
@@ -38,9 +40,12 @@ def finish(
     kind: DatasetKind,
     request: Request,
     questions: QuestionPlan,
+    limits: Mapping[str, tuple[float, float]],
     skip_faults: bool,
 ) -> Manifest:
     """Completes a dataset folder whose shards all have receipts, and returns its manifest.
+
+    A kind `official` is a claim until the texts are counted: if they are not those of Table 6, the dataset is `custom`.
 
     Raises:
         SourceError: every single image was left out.
@@ -48,7 +53,7 @@ def finish(
     """
     receipts = {plan: Receipt.read(work / "receipts" / plan.receipt_name) for plan in plans}
     rejects = _rejects(work, receipts.values())
-    require_no_rejects(out, len(rejects), skip_faults=skip_faults)
+    require_no_rejects(out, sum(not reject.screened for reject in rejects), skip_faults=skip_faults)
     if not any(receipt.files["vqa"].rows for receipt in receipts.values()):
         clear_work(work)  # there is nothing to continue
         where = ", ".join(dict.fromkeys(file.source for file in request.inputs))
@@ -56,22 +61,36 @@ def finish(
         raise SourceError("no usable image", place=where, remedy=f"mend the source: {len(rejects)} images were left out{first}")
     images = _place_shards(out, work, receipts)
     shards = [*images, *_write_questions(out, images)]
+    counts = _counts(receipts)
     manifest = Manifest(
-        dataset_kind=kind,
+        dataset_kind=kind if kind != "official" or meets_table_6(counts) else "custom",
         generator=request.generator,
         inputs=request.inputs,
         sources=request.sources,
         parameters=request.parameters,
         question_plan=questions.to_json(),
-        counts=_counts(receipts),
+        counts=counts,
         drops=_drops(receipts.values()),
-        rejects=dict(sorted(Counter(reject.reason for reject in rejects).items())),
+        rejects=_by_reason(reject for reject in rejects if not reject.screened),
+        screened=_by_reason(reject for reject in rejects if reject.screened),
+        limits=dict(limits),
         shards=tuple(sorted(shards, key=lambda one: one.file)),
         files=(),
+        webdataset=_write_tars(out, shards, request),
     )
     manifest = replace(manifest, files=_write_side_files(out, manifest, rejects))
     write_manifest(out, manifest)
     return manifest
+
+
+def _by_reason(rejects: Iterable[Reject]) -> dict[str, int]:
+    return dict(sorted(Counter(reject.reason for reject in rejects).items()))
+
+
+def _write_tars(out: Path, shards: Sequence[Shard], request: Request) -> tuple[Tar, ...]:
+    if not request.parameters["webdataset"]:
+        return ()
+    return write_tars(out, shards, seed=request.parameters["seed"])
 
 
 def _place_shards(out: Path, work: Path, receipts: Mapping[ShardPlan, Receipt]) -> list[Shard]:

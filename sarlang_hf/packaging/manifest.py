@@ -6,10 +6,14 @@
      "parameters": {"seed": 0, "density": 9.3, "keep_ambiguous": false, "limit": null, "rows_per_shard": 1000},
      "question_plan": {...},
      "counts":     {"images": {"train": {"sardet100k": 40}}, "questions": {"train": {"region_referring": 91}}, ...},
+     "limits":     {"spacenet6": [-31.4, 5.2]},      with stretch `dataset`: what black and white are, in dB
      "drops":      {"ambiguous_region": 3},          questions the boxes could not answer, by reason
-     "rejects":    {"undecodable": 1},               images left out, by reason; rejects.jsonl names them
+     "rejects":    {"undecodable": 1},               unusable images, by reason; rejects.jsonl names them
+     "screened":   {"missing_twin": 4},              sound images that are incomplete, left out as the paper did; named there too
      "shards":     [{"file": "data/vqa-train-00000-of-00001.parquet", "config": "vqa", "split": "train",
                      "rows": 40, "bytes": 812345, "sha256": "..."}],
+     "webdataset": [{"file": "webdataset/vqa-train-000000.tar", "config": "vqa", "split": "train", "samples": 40,
+                     "bytes": 819200, "sha256": "..."}],
      "files":      [{"file": "README.md", "bytes": 5120, "sha256": "..."}]}
 
 A manifest may come from anywhere. It is checked when it is read; fields of a later minor version are passed over.
@@ -19,7 +23,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -38,7 +42,18 @@ WORK = ".build"
 SIDE_FILES = ("README.md", "eval.yaml", "provenance.parquet", "rejects.jsonl")
 """What lies beside the shards and the manifest in every dataset folder."""
 
-COUNTS = ("images", "questions", "captions", "boxes", "clipped_boxes", "question_origins", "caption_origins", "licenses")
+COUNTS = (
+    "images",
+    "questions",
+    "captions",
+    "boxes",
+    "clipped_boxes",
+    "question_origins",
+    "caption_origins",
+    "inferred_types",
+    "band_origins",
+    "licenses",
+)
 """What the manifest counts per split, in the order in which people are shown it."""
 
 Counts = dict[str, dict[str, dict[str, int]]]
@@ -53,6 +68,18 @@ class Shard:
     config: Config
     split: Split
     rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tar:
+    """One file of the WebDataset export."""
+
+    file: str
+    config: Config
+    split: Split
+    samples: int
     bytes: int
     sha256: str
 
@@ -110,7 +137,14 @@ class Manifest:
     rejects: dict[str, int]
     shards: tuple[Shard, ...]
     files: tuple[OtherFile, ...]
+    screened: dict[str, int] = field(default_factory=dict)
+    limits: dict[str, tuple[float, float]] = field(default_factory=dict)
+    webdataset: tuple[Tar, ...] = ()
     format_version: str = FORMAT_VERSION
+
+    def all_files(self) -> list[Shard | Tar | OtherFile]:
+        """Every file of the folder but the manifest itself."""
+        return [*self.shards, *self.webdataset, *self.files]
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
@@ -161,7 +195,7 @@ def _checked(path: Path, content: Any) -> Manifest:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         raise _corrupt(path, f"field {field!r}: {first['msg'].lower()}") from error
-    for name in _file_names(manifest):
+    for name in (file.file for file in manifest.all_files()):
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise _corrupt(path, f"names a file outside the dataset folder: {name!r}")
     return manifest
@@ -172,11 +206,6 @@ def _adapter() -> TypeAdapter[Manifest]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(Manifest)
-
-
-def _file_names(manifest: Manifest) -> Iterable[str]:
-    every: list[Shard | OtherFile] = [*manifest.shards, *manifest.files]
-    return (file.file for file in every)
 
 
 def _not_found(folder: Path) -> DatasetNotFoundError:

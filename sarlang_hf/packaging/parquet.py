@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,8 @@ from sarlang_hf.schema import Config, features
 
 ROWS_PER_GROUP = 100
 IMAGE_BYTES = "image.bytes"
+BYTES_PER_GROUP = 64 << 20
+"""A group is also full with this many bytes of images: large rasters would otherwise fill the memory of readers and writers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,7 @@ class WrittenFile:
 class ShardWriter:
     """Collects rows and writes them in groups; `written` holds the result once the shard is closed.
 
-    A group is written by a thread of its own while the caller decodes the images of the next: both leave Python's lock alone
-    for most of the time. At most two groups are in memory.
+    Rows are written by the caller's own thread: builds run as many processes as there are cores to use.
     """
 
     def __init__(self, file: BinaryIO, schema: pa.Schema, *, rows_per_group: int) -> None:
@@ -46,14 +46,15 @@ class ShardWriter:
         self._schema = schema
         self._rows_per_group = rows_per_group
         self._pending: list[Mapping[str, Any]] = []
+        self._pending_bytes = 0
+        self._batches: list[pa.RecordBatch] = []
         self._rows = 0
-        self._thread = ThreadPoolExecutor(max_workers=1)
-        self._group: Future[None] | None = None
+        self._has_images = "image" in schema.names
         texts = [path for path in _leaf_columns(self._schema) if path != IMAGE_BYTES]
         self._writer = pq.ParquetWriter(
             self._sink,
             self._schema,
-            compression=dict.fromkeys(texts, "zstd") | ({IMAGE_BYTES: "none"} if "image" in self._schema.names else {}),
+            compression=dict.fromkeys(texts, "zstd") | ({IMAGE_BYTES: "none"} if self._has_images else {}),
             use_dictionary=texts,
             write_statistics=texts,
             store_schema=True,
@@ -62,13 +63,21 @@ class ShardWriter:
     def append(self, row: Mapping[str, Any]) -> None:
         """Adds a row with the schema's columns; an image is {"bytes": ..., "path": ...}."""
         self._pending.append(row)
-        if len(self._pending) == self._rows_per_group:
+        self._pending_bytes += len(row["image"]["bytes"]) if self._has_images else 0
+        if len(self._pending) == self._rows_per_group or self._pending_bytes >= BYTES_PER_GROUP:
             self._flush()
+
+    def append_batch(self, batch: pa.RecordBatch) -> None:
+        """Adds rows that are Arrow columns already; not to be mixed with `append`."""
+        self._batches.append(batch)
+        if sum(len(one) for one in self._batches) >= self._rows_per_group:
+            table = pa.Table.from_batches(self._batches)
+            full = len(table) - len(table) % self._rows_per_group
+            self._write(table.slice(0, full))
+            self._batches = table.slice(full).to_batches()
 
     def close(self) -> WrittenFile:
         self._flush()
-        self._wait()
-        self._thread.shutdown()
         self._writer.close()
         self.written = WrittenFile(self._rows, self._sink.bytes, self._sink.hash.hexdigest())
         return self.written
@@ -76,23 +85,18 @@ class ShardWriter:
     def abandon(self) -> None:
         """Lets go of the file. Arrow's writer must still be closed, or it tries to write its footer when it is collected."""
         self._sink.discard()
-        self._thread.shutdown()
         self._writer.close()
 
     def _flush(self) -> None:
         if self._pending:
-            self._wait()
-            self._group = self._thread.submit(self._write, self._pending)
-            self._rows += len(self._pending)
-            self._pending = []
+            self._batches.append(pa.RecordBatch.from_pylist(self._pending, schema=self._schema))
+        if self._batches:
+            self._write(pa.Table.from_batches(self._batches))
+        self._pending, self._pending_bytes, self._batches = [], 0, []
 
-    def _write(self, rows: list[Mapping[str, Any]]) -> None:
-        self._writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=self._schema))
-
-    def _wait(self) -> None:
-        """Waits for the group that is being written, and raises what went wrong with it."""
-        if self._group is not None:
-            self._group.result()
+    def _write(self, table: pa.Table) -> None:
+        self._writer.write_table(table, row_group_size=self._rows_per_group)
+        self._rows += len(table)
 
 
 @contextmanager

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
 from sarlang_hf.packaging.manifest import Manifest, select_shards
 from sarlang_hf.packaging.parquet import read_rows
 from sarlang_hf.schema import Config, Split
+from sarlang_hf.texts.infer import is_matched
 
-_VQA = ["source", "license", "objects.list.element.category", "questions.list.element.type", "questions.list.element.origin"]
+_QUESTION = [f"questions.list.element.{name}" for name in ("question", "answer", "type", "origin")]
+_VQA = ["source", "license", "preprocessing", "objects.list.element.category", *_QUESTION]
 _CAP = ["captions.list.element.kind", "captions.list.element.origin"]
 
 
@@ -19,13 +22,26 @@ def recount(folder: Path, manifest: Manifest, split: Split) -> dict[str, dict[st
     for row in read_rows(_paths(folder, manifest, "vqa", split), _VQA):
         _add(counts, "images", [row["source"]])
         _add(counts, "licenses", [f"{row['source']}: {row['license']}"])
+        _add(counts, "band_origins", [f"{row['source']}: {origin}" for origin in _band_origin(row["preprocessing"])])
         _add(counts, "boxes", [box["category"] for box in row["objects"]])
         _add(counts, "questions", [question["type"] for question in row["questions"]])
         _add(counts, "question_origins", [question["origin"] for question in row["questions"]])
+        released = [question for question in row["questions"] if question["origin"] == "released"]
+        matched = (is_matched(question["question"], question["answer"]) for question in released)
+        _add(counts, "inferred_types", ["matched" if match else "fallback" for match in matched])
     for row in read_rows(_paths(folder, manifest, "cap", split), _CAP):
         _add(counts, "captions", [caption["kind"] for caption in row["captions"]])
         _add(counts, "caption_origins", [caption["origin"] for caption in row["captions"]])
     return {what: dict(counter) for what, counter in counts.items()}
+
+
+def _band_origin(preprocessing: str) -> list[str]:
+    """How the band of a preprocessed image was found; nothing for one that was passed on."""
+    try:
+        origin = json.loads(preprocessing).get("band_origin")
+    except (ValueError, AttributeError):
+        return ["unreadable"]  # no build writes this, so the counts will differ
+    return [origin] if origin else []
 
 
 def _paths(folder: Path, manifest: Manifest, config: Config, split: Split) -> list[Path]:

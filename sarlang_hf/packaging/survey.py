@@ -4,8 +4,8 @@ It checks every annotation, gives tiles without a split one, and leaves a small 
 tiles in id order, so that neither the build nor its workers hold the whole dataset in memory:
 
     OUT/.build/survey.sqlite
-        tiles    image_id, input, split, draw, root, record, tile (json)   one row per usable tile
-        rejects  image_id, reason, problem, place                          one row per tile with an unusable annotation
+        tiles    image_id, input, split, draw, root, record, raw, tile (json)   one row per usable tile
+        rejects  image_id, reason, problem, place, screened                     one row per tile that is left out already
 """
 
 from __future__ import annotations
@@ -20,35 +20,39 @@ from pathlib import Path
 
 from sarlang_hf.errors import ImageFault, OutputError, SourceError
 from sarlang_hf.files import replacing
-from sarlang_hf.schema import SPLITS, Box, Caption, Question, Split, Tile
+from sarlang_hf.schema import SPLITS, Box, Caption, Question, Radar, Split, Tile
 from sarlang_hf.sources import Source
 
 TRAIN_SHARE = (7, 10)
 """Tiles whose source has no partition of its own are split 7:3, rounded down to whole images within each source: that gives
 the paper's 9,341 training images of 3,311 + 5,222 + 4,813 (section 4.1.1)."""
 
-_TILE_FIELDS = tuple(field.name for field in fields(Tile))
+_TILE_DEFAULTS = {field.name: field.default for field in fields(Tile)}
+_PATHS = {"path", "root", "optical", "original"}
+_PARTS: dict[str, type[Box | Caption | Question]] = {"boxes": Box, "captions": Caption, "questions": Question}
 _SCHEMA = """
 CREATE TABLE tiles (
-    image_id TEXT PRIMARY KEY, input TEXT, split TEXT, draw TEXT, root TEXT, record TEXT, tile TEXT
+    image_id TEXT PRIMARY KEY, input TEXT, split TEXT, draw TEXT, root TEXT, record TEXT, raw INTEGER, tile TEXT
 ) WITHOUT ROWID;
-CREATE TABLE rejects (image_id TEXT, reason TEXT, problem TEXT, place TEXT);
+CREATE TABLE rejects (image_id TEXT, reason TEXT, problem TEXT, place TEXT, screened INTEGER);
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A tile that was left out, and why."""
+    """A tile that was left out, and why; a `screened` one is sound but incomplete (see `ImageFault`)."""
 
     image_id: str
     reason: str
     problem: str
     place: str
+    screened: bool = False
 
     @classmethod
     def of(cls, fault: ImageFault) -> Reject:
         """The entry to file: places are relative to the source folder, wherever that lies today."""
-        return cls(fault.image_id, fault.reason, fault.problem, fault.place.removeprefix(f"{fault.root}/"))
+        place = fault.place.removeprefix(f"{fault.root}/")
+        return cls(fault.image_id, fault.reason, fault.problem, place, fault.screened)
 
 
 def survey(
@@ -66,7 +70,8 @@ def survey(
         path: the file to write.
         sources: what to read.
         seed: of the 7:3 split and of `limit`'s choice.
-        skip_faults: whether an unusable annotation is recorded as a reject; otherwise it is raised.
+        skip_faults: whether an unusable annotation is recorded as a reject; otherwise it is raised. Screened tiles are always
+            recorded.
         limit: keep at most this many tiles per source and split, chosen by hash.
         progress: called with the number of tiles seen so far.
 
@@ -81,8 +86,8 @@ def survey(
             for item in source.tiles():
                 if isinstance(item, Tile):
                     _insert(db, item, source.name, seed)
-                elif skip_faults:
-                    db.execute("INSERT INTO rejects VALUES (?, ?, ?, ?)", tuple(asdict(Reject.of(item)).values()))
+                elif skip_faults or item.screened:
+                    db.execute("INSERT INTO rejects VALUES (?, ?, ?, ?, ?)", tuple(asdict(Reject.of(item)).values()))
                 else:
                     raise item
                 seen += 1
@@ -115,6 +120,17 @@ class Survey:
         for split in SPLITS:
             yield from self.tiles(split)
 
+    def tile(self, image_id: str) -> Tile:
+        """The tile with this id; there must be one."""
+        with self._read() as db:
+            split, text = db.execute("SELECT split, tile FROM tiles WHERE image_id = ?", (image_id,)).fetchone()
+        return _tile_from_json(text, split)
+
+    def has_radar(self) -> bool:
+        """Whether any tile has raw radar pixels."""
+        with self._read() as db:
+            return bool(db.execute("SELECT EXISTS (SELECT 1 FROM tiles WHERE raw)").fetchone()[0])
+
     def require_sources(self) -> None:
         """Checks that the source folders still lie where they were surveyed.
 
@@ -130,7 +146,8 @@ class Survey:
 
     def rejects(self) -> list[Reject]:
         with self._read() as db:
-            return [Reject(*row) for row in db.execute("SELECT * FROM rejects ORDER BY image_id, reason")]
+            rows = db.execute("SELECT * FROM rejects ORDER BY image_id, reason, place").fetchall()
+        return [Reject(image_id, reason, problem, place, bool(screened)) for image_id, reason, problem, place, screened in rows]
 
     @contextmanager
     def _read(self) -> Iterator[sqlite3.Connection]:
@@ -140,9 +157,10 @@ class Survey:
 
 def _insert(db: sqlite3.Connection, tile: Tile, input_name: str, seed: int) -> None:
     draw = hashlib.blake2b(f"{seed}\x1f{tile.image_id}".encode(), digest_size=16).hexdigest()
-    row = (tile.image_id, input_name, tile.split, draw, str(tile.root), tile.record, _tile_to_json(tile))
+    raw = tile.radar is not None
+    row = (tile.image_id, input_name, tile.split, draw, str(tile.root), tile.record, raw, _tile_to_json(tile))
     try:
-        db.execute("INSERT INTO tiles VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        db.execute("INSERT INTO tiles VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
     except sqlite3.IntegrityError as error:
         other, split = db.execute("SELECT record, split FROM tiles WHERE image_id = ?", (tile.image_id,)).fetchone()
         both = f"; it is in both {split} and {tile.split}" if split != tile.split else ""
@@ -184,10 +202,12 @@ def _database(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _tile_to_json(tile: Tile) -> str:
-    return json.dumps({name: getattr(tile, name) for name in _TILE_FIELDS}, default=_plain, ensure_ascii=False)
+    """A tile as JSON, without the fields that have their default value: most have, and each tile is read twice."""
+    given = {name: value for name, default in _TILE_DEFAULTS.items() if (value := getattr(tile, name)) != default}
+    return json.dumps(given, default=_plain, ensure_ascii=False)
 
 
-def _plain(value: Path | Box | Caption | Question) -> object:
+def _plain(value: Path | Box | Caption | Question | Radar) -> object:
     """What JSON does not know: paths as text, the parts of a tile as objects."""
     if isinstance(value, Path):
         return str(value)
@@ -196,13 +216,10 @@ def _plain(value: Path | Box | Caption | Question) -> object:
 
 def _tile_from_json(text: str, split: Split) -> Tile:
     content = json.loads(text)
-    content |= {
-        "split": split,
-        "path": Path(content["path"]),
-        "root": Path(content["root"]),
-        "optical": content["optical"] and Path(content["optical"]),
-        "boxes": tuple(Box(**box) for box in content["boxes"]),
-        "captions": tuple(Caption(**caption) for caption in content["captions"]),
-        "questions": tuple(Question(**question) for question in content["questions"]),
-    }
-    return Tile(**content)
+    for name in _PATHS & content.keys():
+        content[name] = Path(content[name])
+    for name in _PARTS.keys() & content.keys():
+        content[name] = tuple(_PARTS[name](**part) for part in content[name])
+    if "radar" in content:
+        content["radar"] = Radar(**content["radar"])
+    return Tile(**{**content, "split": split})

@@ -14,11 +14,12 @@ import pyarrow.parquet as pq
 
 from sarlang_hf.errors import DatasetCorruptError
 from sarlang_hf.files import sha256_of
-from sarlang_hf.packaging.manifest import COUNTS, MANIFEST, SIDE_FILES, Manifest, OtherFile, Shard, read_manifest, select_shards
+from sarlang_hf.packaging.manifest import COUNTS, MANIFEST, SIDE_FILES, Manifest, Shard, read_manifest, select_shards
 from sarlang_hf.packaging.parquet import arrow_schema, read_rows
 from sarlang_hf.packaging.recount import recount
-from sarlang_hf.schema import SPLITS, Split
+from sarlang_hf.schema import SPLITS, Config, Split
 
+_OTHER_IMAGES: tuple[Config, ...] = ("cap", "raw", "rgb")
 _REMEDY = "build the dataset again, or fetch this file from where the dataset came from"
 
 
@@ -55,13 +56,15 @@ def verify(path: str | Path, *, progress: Callable[[int, int], None] | None = No
     for split in SPLITS:
         images += _check_order(folder, manifest, split)
         questions += _check_joins(folder, manifest, split)
+        for config in _OTHER_IMAGES:
+            _check_subset(folder, manifest, config, split)
         _check_counts(folder, manifest, split)
-    every: list[Shard | OtherFile] = [*manifest.shards, *manifest.files]
+    every = manifest.all_files()
     return Verified(len(every), sum(file.bytes for file in every), images, questions)
 
 
 def _check_checksums(folder: Path, manifest: Manifest, progress: Callable[[int, int], None]) -> None:
-    every: list[Shard | OtherFile] = [*manifest.shards, *manifest.files]
+    every = manifest.all_files()
     total, done = sum(file.bytes for file in every), 0
     for file in every:
         path = folder / file.file
@@ -87,17 +90,19 @@ def _check_manifest(folder: Path, manifest: Manifest) -> None:
         raise DatasetCorruptError(f"does not list {', '.join(missing)}", place=place, remedy=_REMEDY)
     if f"sarlang-{manifest.dataset_kind}\n" not in (folder / "README.md").read_text():
         raise DatasetCorruptError(f"says {manifest.dataset_kind!r}, the card does not", place=place, remedy=_REMEDY)
-    reasons = [json.loads(line)["reason"] for line in (folder / "rejects.jsonl").read_text().splitlines()]
-    if Counter(reasons) != Counter(manifest.rejects):
+    listed = [json.loads(line) for line in (folder / "rejects.jsonl").read_text().splitlines()]
+    reasons = Counter((reject["reason"], reject["screened"]) for reject in listed)
+    said = {(reason, flag): n for flag, by in ((False, manifest.rejects), (True, manifest.screened)) for reason, n in by.items()}
+    if reasons != Counter(said):
         raise DatasetCorruptError("counts other rejects than rejects.jsonl lists", place=place, remedy=_REMEDY)
 
 
 def _check_strays(folder: Path, manifest: Manifest) -> None:
     """A Parquet file the manifest does not know would be loaded all the same, since the card names files by pattern."""
-    known = {folder / shard.file for shard in manifest.shards}
-    for path in sorted((folder / "data").glob("*.parquet")):
+    known = {folder / file.file for file in manifest.all_files()}
+    for path in sorted([*(folder / "data").glob("*.parquet"), *(folder / "webdataset").glob("*.tar")]):
         if path not in known:
-            raise DatasetCorruptError("file is not in the manifest", place=path, remedy="remove it: `datasets` would load it")
+            raise DatasetCorruptError("file is not in the manifest", place=path, remedy="remove it: readers would load it")
 
 
 def _check_columns(folder: Path, shard: Shard) -> None:
@@ -116,13 +121,27 @@ def _check_columns(folder: Path, shard: Shard) -> None:
 def _check_order(folder: Path, manifest: Manifest, split: Split) -> int:
     """Image rows are sorted by id across shards, which also makes the ids unique. Returns the number of images."""
     images, last = 0, ""
-    for shard in select_shards(manifest.shards, "vqa", split):
-        for image_id in pq.read_table(folder / shard.file, columns=["image_id"]).column("image_id").to_pylist():
-            if image_id <= last:
-                place = folder / shard.file
-                raise DatasetCorruptError(f"row {images} ({image_id}) is out of order", place=place, remedy=_REMEDY)
-            last, images = image_id, images + 1
+    for image_id, place in _image_ids(folder, manifest, "vqa", split):
+        if image_id <= last:
+            raise DatasetCorruptError(f"row {images} ({image_id}) is out of order", place=place, remedy=_REMEDY)
+        last, images = image_id, images + 1
     return images
+
+
+def _check_subset(folder: Path, manifest: Manifest, config: Config, split: Split) -> None:
+    """The images of the other configs are images of `vqa`, in the same order and once each."""
+    images = _image_ids(folder, manifest, "vqa", split)
+    for image_id, place in _image_ids(folder, manifest, config, split):
+        if not any(image_id == known for known, _ in images):  # consumes the iterator up to the match
+            problem = f"image {image_id} of config {config} is not where config vqa has it"
+            raise DatasetCorruptError(problem, place=place, remedy=_REMEDY)
+
+
+def _image_ids(folder: Path, manifest: Manifest, config: Config, split: Split) -> Iterator[tuple[str, Path]]:
+    for shard in select_shards(manifest.shards, config, split):
+        path = folder / shard.file
+        for row in read_rows([path], ["image_id"]):
+            yield row["image_id"], path
 
 
 def _check_joins(folder: Path, manifest: Manifest, split: Split) -> int:

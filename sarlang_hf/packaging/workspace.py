@@ -1,20 +1,31 @@
-"""The working folder OUT/.build/ of an unfinished build: whose it is, and when it may be thrown away."""
+"""The working folder OUT/.build/ of an unfinished build: whose it is, and when it may be thrown away.
+
+    build.json                what is being built; another build in the same folder is refused
+    shares.json               into how many shares it is divided, if it is
+    lock                      held alone by a plain build and by the finish, together by all shares
+    survey.lock               held by the share that does what is done once, while the others wait
+    share-2-of-16.lock        held by this share
+
+What else lies here is described in build_shard.py, survey.py, measure.py and blame.py.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from sarlang_hf.errors import UsageError
 from sarlang_hf.files import output_errors, write_atomically
+from sarlang_hf.packaging.locks import LockedError, is_locked, locked
 from sarlang_hf.packaging.manifest import MANIFEST, WORK, Manifest, Request, read_manifest
+
+Share = tuple[int, int]
+"""(I, N): the I-th of N shares, counted from 1."""
 
 _LOCK = "lock"
 
@@ -37,34 +48,76 @@ def finished_build(out: Path, request: Request, *, skip_faults: bool) -> Manifes
 
 
 @contextmanager
-def claimed(out: Path, request: Request) -> Iterator[Path]:
-    """Makes and locks the working folder, and yields it.
+def claimed(out: Path, request: Request, *, to_finish: bool = False) -> Iterator[Path]:
+    """Makes and locks the working folder for one process alone, and yields it.
 
     An unfinished build of another request is thrown away if it has no finished shard yet, so that a command can be corrected
     and repeated.
 
+    Args:
+        out: the dataset folder.
+        request: what is being built.
+        to_finish: the folder must hold an unfinished build of this request already.
+
     Raises:
-        UsageError: another process builds here, shards of another request are finished, or the folder holds other files.
+        UsageError: another process builds here, shards of another request are finished, the folder holds other files, or
+            there is nothing to finish.
         OutputError: the folder cannot be written.
     """
-    work = out / WORK
-    if out.exists() and not out.is_dir():
-        raise UsageError("is not a folder", place=out, remedy="choose another output folder")
-    if out.is_dir() and not work.exists() and any(out.iterdir()):
-        raise UsageError("holds other files", place=out, remedy="choose a new or empty folder for the dataset")
-    with output_errors(out):
-        work.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(work / _LOCK)
+    if to_finish and not (out / WORK / "build.json").exists():
+        remedy = "build the shares first: sarlang build OUT ... --shard I/N"
+        raise UsageError("there is no unfinished build here", place=out, remedy=remedy)
+    with ExitStack() as stack:
+        work = working_folder(out)
         try:
-            lock.acquire(blocking=False)
-        except Timeout as error:
-            remedy = "wait for it to end, or choose another output folder"
-            raise UsageError("another process is building here", place=out, remedy=remedy) from error
-    with lock:
-        for leftover in out.rglob(".*.part"):  # of a killed run; whoever holds the lock is the only writer
-            leftover.unlink()
-        _settle(out, work, request)
+            with output_errors(out):
+                stack.enter_context(locked(work / _LOCK))
+        except LockedError as error:
+            raise _in_use(out, work) from error
+        with output_errors(out):
+            for leftover in out.rglob(".*.part"):  # of a killed run; whoever holds the lock is the only writer
+                leftover.unlink()
+            _settle(out, work, request, may_clear=not to_finish)
         yield work
+
+
+@contextmanager
+def claimed_share(
+    out: Path, request: Request, share: Share, *, waiting: Callable[[], None]
+) -> Iterator[tuple[Path, Callable[[], None]]]:
+    """Makes the working folder, or joins the other shares in it, and yields it with a function.
+
+    Until that function is called, this process is the only one that works here: it does what is done once for all shares.
+
+    Args:
+        out: the dataset folder.
+        request: what is being built.
+        share: which share of it.
+        waiting: called once if another share is at that work, which is then waited for.
+
+    Raises:
+        UsageError: this share is being built already, or a plain build or a finish works here, or shares of another request
+            or of another number are running; otherwise as for `claimed`.
+        OutputError: the folder cannot be written.
+    """
+    name = "{}-of-{}".format(*share)
+    with ExitStack() as stack, ExitStack() as alone:
+        work = working_folder(out)
+        try:
+            with output_errors(out):
+                stack.enter_context(locked(work / _LOCK, shared=True))
+                alone.enter_context(locked(work / "survey.lock", waiting=waiting))
+                _divide(out, work, request, share[1])
+                stack.enter_context(locked(work / f"share-{name}.lock"))
+        except LockedError as error:
+            raise _in_use(out, work, own=name) from error
+        yield work, alone.close
+
+
+def recorded_division(work: Path) -> int | None:
+    """The number of shares into which the build is divided, if it is."""
+    note = work / "shares.json"
+    return int(json.loads(note.read_bytes())["of"]) if note.exists() else None
 
 
 def require_no_rejects(out: Path, rejects: int, *, skip_faults: bool) -> None:
@@ -79,25 +132,75 @@ def remove_work(out: Path) -> None:
     shutil.rmtree(out / WORK, ignore_errors=True)
 
 
-def _settle(out: Path, work: Path, request: Request) -> None:
+def clear_work(work: Path) -> None:
+    """Throws an unfinished build away but for its locks; the note goes first, so that a killed removal is completed later."""
+    (work / "build.json").unlink(missing_ok=True)
+    for path in work.iterdir():
+        if path.name != _LOCK and path.suffix != ".lock":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def working_folder(out: Path) -> Path:
+    """The working folder, made if need be.
+
+    Raises:
+        UsageError: `out` is no folder or holds other files.
+        OutputError: it cannot be made.
+    """
+    work = out / WORK
+    if out.exists() and not out.is_dir():
+        raise UsageError("is not a folder", place=out, remedy="choose another output folder")
+    if out.is_dir() and not work.exists() and not (out / MANIFEST).exists() and any(out.iterdir()):
+        raise UsageError("holds other files", place=out, remedy="choose a new or empty folder for the dataset")
+    with output_errors(out):
+        work.mkdir(parents=True, exist_ok=True)
+    return work
+
+
+def _divide(out: Path, work: Path, request: Request, total: int) -> None:
+    """Makes the working folder one of this request in this many shares, if no running share stands against it."""
+    for leftover in work.glob(".*.part"):
+        leftover.unlink()
+    running = _running_shares(work)
+    other = recorded_division(work)
+    if running and other is not None and other != total:
+        problem = f"a build in {other} shares is running here, not in {total}"
+        raise UsageError(problem, place=out, remedy=f"give --shard I/{other}, or wait for it to end")
+    _settle(out, work, request, may_clear=not running)
+    if other != total:
+        write_atomically(work / "shares.json", json.dumps({"of": total}).encode())
+
+
+def _settle(out: Path, work: Path, request: Request, *, may_clear: bool) -> None:
     """Makes the working folder one of this request."""
     note = work / "build.json"
     found = json.loads(note.read_bytes()) if note.exists() else {}  # without a note, whatever lies here is nobody's
     difference = _difference(request, found)
-    if found and difference and any((work / "receipts").glob("*.json")):
-        problem = f"holds finished shards of a build with {difference}"
+    if found and difference and (not may_clear or any((work / "receipts").glob("*.json"))):
+        what = "finished shards of a build" if may_clear else "an unfinished build"
+        problem = f"holds {what} with {difference}"
         raise UsageError(problem, place=out, remedy="choose another output folder, or remove this unfinished one to start over")
     if difference:
         clear_work(work)
         write_atomically(note, json.dumps(asdict(request), sort_keys=True).encode())
 
 
-def clear_work(work: Path) -> None:
-    """Throws an unfinished build away but for its lock; the note goes first, so that a killed removal is completed later."""
-    (work / "build.json").unlink(missing_ok=True)
-    for path in work.iterdir():
-        if path.name != _LOCK:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+def _running_shares(work: Path) -> list[str]:
+    """The shares that processes are building now, as `2/16`."""
+    found = [path for path in sorted(work.glob("share-*.lock")) if is_locked(path)]
+    return [path.stem.removeprefix("share-").replace("-of-", "/") for path in found]
+
+
+def _in_use(out: Path, work: Path, *, own: str = "") -> UsageError:
+    """What a lock that another process holds means."""
+    running = _running_shares(work)
+    remedy = "wait for it to end, or choose another output folder"
+    if own.replace("-of-", "/") in running:
+        return UsageError(f"another process is building share {own.replace('-of-', '/')} here", place=out, remedy=remedy)
+    if running:
+        shares = ", ".join(running)
+        return UsageError(f"shares of this build are running here: {shares}", place=out, remedy="wait for them to end")
+    return UsageError("another process is building here", place=out, remedy=remedy)
 
 
 def _difference(request: Request, found: Request | Mapping[str, Any]) -> str:

@@ -33,7 +33,11 @@ class Source(Protocol):
     terms: str
 
     def inputs(self) -> dict[str, Path]:
-        """The annotation files whose content decides the texts, by name within the source; the manifest records both."""
+        """What tells one such source from another, by name within the source; the manifest records it.
+
+        Files count by their content: the annotations, which decide the texts. A folder counts by its listing, the names and
+        sizes of all files in it: enough to notice other images without reading them.
+        """
         ...
 
     def parameters(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from sarlang_hf.errors import SourceError
 from sarlang_hf.sources.json_rows import Row, read_rows
+from sarlang_hf.sources.segmentation import bounding_box
 
 _SCHEMA = """
 CREATE TABLE images (id INTEGER PRIMARY KEY, position INTEGER, file_name TEXT UNIQUE, width INTEGER, height INTEGER);
@@ -68,8 +69,12 @@ class CocoFile:
 
 
 @contextmanager
-def read_coco(path: Path) -> Iterator[CocoFile]:
+def read_coco(path: Path, *, outlines: bool = False) -> Iterator[CocoFile]:
     """Reads an annotation file; what it yields can be used until the context ends.
+
+    Args:
+        path: the file.
+        outlines: whether an annotation without a `bbox` that has an area gets the box of its `segmentation`.
 
     Raises:
         SourceError: the file is no COCO JSON (see `read_rows`), a category id, image id or file name occurs twice, a file name
@@ -78,7 +83,7 @@ def read_coco(path: Path) -> Iterator[CocoFile]:
     try:
         with closing(sqlite3.connect("")) as db:
             db.executescript(_SCHEMA)
-            yield CocoFile(path, _load(db, path), db)
+            yield CocoFile(path, _load(db, path, outlines), db)
     except sqlite3.OperationalError as error:
         remedy = "free space in the temporary folder, or name another one in SQLITE_TMPDIR"
         raise SourceError(f"no room to sort its annotations: {error}", place=path, remedy=remedy) from error
@@ -101,14 +106,14 @@ def _read(path: Path) -> Iterator[Row]:
     return read_rows(path, required=("images", "annotations"), optional=("categories",))
 
 
-def _load(db: sqlite3.Connection, path: Path) -> dict[int, str]:
+def _load(db: sqlite3.Connection, path: Path, outlines: bool) -> dict[int, str]:
     """Fills the tables in one pass and returns the category names."""
     names: dict[int, str] = {}
     for row in _read(path):
         if row.key == "images":
             _add_image(db, row)
         elif row.key == "annotations":
-            _add_annotation(db, row)
+            _add_annotation(db, row, outlines)
         else:
             _add_category(names, row)
     db.execute("CREATE INDEX by_image ON annotations (image)")
@@ -136,10 +141,21 @@ def _add_image(db: sqlite3.Connection, row: Row) -> None:
         raise row.error(f"duplicate {twice}", f"images[{first}] has it already: remove one of the two") from error
 
 
-def _add_annotation(db: sqlite3.Connection, row: Row) -> None:
+def _add_annotation(db: sqlite3.Connection, row: Row, outlines: bool) -> None:
     crowd = int(row.fields.get("iscrowd") not in (None, 0, "0"))  # False is 0
-    values = (row.integer("image_id"), row.position, row.integer("category_id"), *row.box("bbox"), crowd)
+    values = (row.integer("image_id"), row.position, row.integer("category_id"), *_box(row, outlines), crowd)
     db.execute("INSERT INTO annotations VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+
+def _box(row: Row, outlines: bool) -> tuple[float, float, float, float]:
+    given = row.fields.get("bbox")
+    if outlines and not (isinstance(given, list) and len(given) == 4 and _has_area(given)):
+        return bounding_box(row.fields.get("segmentation")) or row.box("bbox")
+    return row.box("bbox")
+
+
+def _has_area(bbox: list[Any]) -> bool:
+    return all(isinstance(number, int | float) for number in bbox) and bbox[2] > 0 and bbox[3] > 0
 
 
 def _image(path: Path, rows: list[tuple[Any, ...]]) -> CocoImage:

@@ -1,0 +1,47 @@
+"""The image files of a raster source's folders."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+from sarlang_hf.errors import SourceError
+from sarlang_hf.sources.base import SIMULATION_MARKER
+from sarlang_hf.sources.files import is_file, is_folder, reading
+
+GEOTIFF = (".tif", ".tiff")
+ANY_RASTER = (*GEOTIFF, ".png", ".jpg", ".jpeg")
+
+
+def rasters_in(folder: Path, extensions: Sequence[str] = GEOTIFF) -> dict[str, Path]:
+    """The rasters of a folder by stem (NFC), in the order of the stems; none if there is no such folder.
+
+    Files with other extensions (`Thumbs.db`, `._x`, `x.tif.aux.xml`) are none of ours.
+
+    Raises:
+        SourceError: the folder cannot be read, two files have one stem, or a name cannot be part of an id.
+    """
+    if not is_folder(folder):
+        return {}
+    found: dict[str, Path] = {}
+    with reading(folder):
+        names = sorted(os.listdir(folder))  # noqa: PTH208 (names suffice)
+    for name in names:
+        stem, extension = os.path.splitext(name)  # noqa: PTH122 (a path of its own for each name is slow)
+        if extension.lower() not in extensions or name.startswith("."):
+            continue
+        stem = unicodedata.normalize("NFC", stem)
+        if any(unicodedata.category(sign) in {"Cc", "Cs"} for sign in stem):
+            raise SourceError(f"file name {name!r} holds a control character or is no UTF-8", place=folder, remedy="rename it")
+        if stem in found:
+            problem = f"{found[stem].name!r} and {name!r} would be the same image"
+            raise SourceError(problem, place=folder, remedy="remove or rename one of the two")
+        found[stem] = folder / name
+    return dict(sorted(found.items()))
+
+
+def is_simulated(root: Path) -> bool:
+    """Whether the simulator's marker lies in the folder, or up to two levels above: a part of its tree may be given as well."""
+    return any(is_file(folder / SIMULATION_MARKER) for folder in (root, *root.parents[:2]))
