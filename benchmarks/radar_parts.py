@@ -12,7 +12,7 @@ from build_dataset import timed
 from sarlang_hf.imaging import png
 from sarlang_hf.imaging.contrast import DEFAULT_STRETCH
 from sarlang_hf.imaging.decode import pixel_sha256
-from sarlang_hf.imaging.preprocess import filtered_intensity, stretched_tile
+from sarlang_hf.imaging.preprocess import filtered_intensity, stretched_tile, warm
 from sarlang_hf.imaging.raster import read_band, read_header
 from sarlang_hf.schema import Radar, Tile
 from sarlang_hf.sources import SpaceNet6
@@ -24,6 +24,7 @@ def per_tile(source: SpaceNet6, scratch: Path) -> Counter[str]:
     """Seconds a tile of opening the headers of tile and twin, reading the band, filter, stretch, PNG, hashes and writing."""
     tiles = [tile for tile in source.tiles() if isinstance(tile, Tile)]
     seconds: Counter[str] = Counter()
+    warm()
     with scratch.open("wb") as file:
         shard = hashlib.sha256()
         for start in range(0, len(tiles), CHUNK):

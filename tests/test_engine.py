@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pool_bodies
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tifffile
@@ -39,8 +41,11 @@ from sarlang_hf.packaging.engine import dataset_kind
 from sarlang_hf.packaging.inputs import described_input
 from sarlang_hf.packaging.manifest import Manifest, read_manifest
 from sarlang_hf.packaging.pool import Failure, run_tasks
+from sarlang_hf.packaging.provenance import provenance_rows
+from sarlang_hf.packaging.rows import question_rows
 from sarlang_hf.packaging.shards import plans_of
 from sarlang_hf.packaging.survey import Survey, survey
+from sarlang_hf.packaging.text_tables import provenance_batches, question_batches
 from sarlang_hf.schema import Box, Caption, Question, Radar, Tile
 from sarlang_hf.sources import SARDet100K
 
@@ -171,16 +176,15 @@ class Trap:
         self.path.with_suffix(".new").replace(self.path)
 
     @contextmanager
-    def sprung(self, process: subprocess.Popen[str]) -> Iterator[int]:
-        """Waits until a worker of a build has opened the pipe, and yields its process id."""
+    def sprung(self, builder: int) -> Iterator[int]:
+        """Waits until a worker of the process `builder` has opened the pipe, and yields the worker's process id."""
         while True:
-            assert process.poll() is None, process.communicate()
             try:
                 writer = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)  # refused while nobody reads
                 break
             except OSError:
                 time.sleep(0.005)
-        while not (found := [worker for worker in workers_of(process.pid) if self._is_open_in(worker)]):
+        while not (found := [worker for worker in workers_of(builder) if self._is_open_in(worker)]):
             time.sleep(0.005)
         yield found[0]
         os.close(writer)
@@ -188,12 +192,12 @@ class Trap:
     def _is_open_in(self, process: int) -> bool:
         return str(self.path) in {str(link.readlink()) for link in Path(f"/proc/{process}/fd").iterdir() if link.is_symlink()}
 
-    def kill(self, process: subprocess.Popen[str], *, mended: bool = False) -> None:
-        with self.sprung(process) as worker:
+    def kill(self, *, mended: bool = False) -> None:
+        with self.sprung(os.getpid()) as worker:
             if mended:
                 self.mend()
             os.kill(worker, signal.SIGKILL)
-            while worker in workers_of(process.pid):  # until its parent has seen it, lest the pipe's end passes for an image
+            while worker in workers_of(os.getpid()):  # lest the end of the pipe passes for the end of an image
                 time.sleep(0.005)
 
 
@@ -205,50 +209,49 @@ def trap(undisturbed: tuple[Path, dict[str, bytes]], tmp_path: Path) -> Iterator
 
 
 def workers_of(parent: int) -> list[int]:
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    children = [child for thread in Path(f"/proc/{parent}/task").iterdir() for child in (thread / "children").read_text().split()]
     return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
-def started(out: Path, root: Path, *more: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(command(out, root, "--workers", "2", *more), stderr=subprocess.PIPE, text=True)
+def in_thread(function: Callable[..., Any], *arguments: Any, **options: Any) -> Future[Any]:
+    """Runs a function while the test goes on."""
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(function, *arguments, **options)
+    pool.shutdown(wait=False)
+    return future
 
 
 def test_a_killed_worker_costs_nothing_but_time(undisturbed: tuple[Path, dict[str, bytes]], tmp_path: Path, trap: Trap) -> None:
-    root, expected = undisturbed
-    process = started(tmp_path / "d", root)
-    trap.kill(process, mended=True)
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors
-    assert contents(tmp_path / "d") == expected
-    said = f"shard train-00003, at sardet100k/{IMAGE}: a worker was killed by SIGKILL; the shard is built again"
-    assert said in (tmp_path / "log").read_text()
+    told: list[str] = []
+    building = in_thread(build, tmp_path / "d", undisturbed[0], workers=2, notice=told.append)
+    trap.kill(mended=True)
+    building.result()
+    assert contents(tmp_path / "d") == undisturbed[1]
+    assert told == [f"shard train-00003, at sardet100k/{IMAGE}: a worker was killed by SIGKILL; the shard is built again"]
 
 
-def test_an_image_that_kills_two_workers_stops_the_build(
+def test_an_image_that_kills_two_workers_stops_the_build_and_stays_out_if_wished(
     undisturbed: tuple[Path, dict[str, bytes]], tmp_path: Path, trap: Trap
 ) -> None:
-    process = started(tmp_path / "d", undisturbed[0])
-    trap.kill(process)
-    trap.kill(process)
-    _, errors = process.communicate()
-    assert process.returncode == 2
-    assert "Traceback" not in errors
-    assert f"image JPEGImages/train/{IMAGE}.png broke shard train-00003 twice: a worker was killed by SIGKILL" in errors
-    assert f"train.json: images[{int(IMAGE)}]" in errors
-    assert not (tmp_path / "d/manifest.json").exists()
+    def interrupt(_phase: str, _done: int, _total: int | None) -> None:
+        if list((tmp_path / "d/.build/excluded").glob("*.json")):
+            raise KeyboardInterrupt
 
-
-def test_an_image_that_kills_two_workers_is_left_out_on_request_and_stays_out(
-    undisturbed: tuple[Path, dict[str, bytes]], tmp_path: Path, trap: Trap
-) -> None:
     root, _ = undisturbed
-    process = started(tmp_path / "d", root, "--on-error", "skip")
-    trap.kill(process)
-    trap.kill(process)
-    while not list((tmp_path / "d/.build/excluded").glob("*.json")):
-        time.sleep(0.005)
-    process.kill()
-    process.communicate()
+    building = in_thread(build, tmp_path / "d", root, workers=2)
+    trap.kill()
+    trap.kill()
+    with pytest.raises(ImageFault) as caught:
+        building.result()
+    image = f"image JPEGImages/train/{IMAGE}.png"
+    assert caught.value.problem == f"{image} broke shard train-00003 twice: a worker was killed by SIGKILL"
+    assert caught.value.place.endswith(f"train.json: images[{int(IMAGE)}]")
+
+    building = in_thread(build, tmp_path / "d", root, workers=2, on_error="skip", progress=interrupt)
+    trap.kill()
+    trap.kill()
+    with pytest.raises(KeyboardInterrupt):
+        building.result()
     trap.mend()
     with pytest.raises(UsageError, match="has left 1 images out here"):
         build(tmp_path / "d", root)
@@ -264,7 +267,7 @@ def test_ctrl_c_stops_workers_at_once_and_leaves_nothing_half_written(
     undisturbed: tuple[Path, dict[str, bytes]], tmp_path: Path, trap: Trap
 ) -> None:
     process = subprocess.Popen(command(tmp_path / "d", undisturbed[0], "--workers", "2"), start_new_session=True)
-    with trap.sprung(process):  # one worker would wait for ever
+    with trap.sprung(process.pid):  # one worker would wait for ever
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(timeout=30) != 0
     while is_alive(process.pid):  # the helper of `multiprocessing` ends a moment later
@@ -366,14 +369,16 @@ class Odd:
                 yield Tile("odd", name, "train", path, self.root, record, 64, 48, (), "CC0-1.0", redistributable=True)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
 def test_an_unexpected_exception_stops_the_build_and_says_where(
-    undisturbed: tuple[Path, dict[str, bytes]], tmp_path: Path, workers: int
+    undisturbed: tuple[Path, dict[str, bytes]], tmp_path: Path
 ) -> None:
     told: list[str] = []
     with pytest.raises(ValueError, match="null") as caught:
-        sarlang_hf.build(tmp_path / "d", [Odd(undisturbed[0])], rows_per_shard=3, workers=workers, notice=told.append)
-    assert any("odd/0000003" in note for note in caught.value.__notes__)
+        sarlang_hf.build(tmp_path / "d", [Odd(undisturbed[0])], rows_per_shard=3, notice=told.append)
+    assert (
+        f"{undisturbed[0]}/list.txt: line 3: image JPEGImages/train/\0.png broke shard train-00001 twice"
+        in caught.value.__notes__[-1]
+    )
     assert len(told) == 1
     assert "the shard is built again" in told[0]
 
@@ -403,12 +408,10 @@ def test_an_incomplete_image_never_stops_a_build(undisturbed: tuple[Path, dict[s
 # Shares
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_shares_on_several_nodes_give_the_same_folder(
-    undisturbed: tuple[Path, dict[str, bytes]], tmp_path: Path, workers: str
-) -> None:
+def test_shares_on_several_nodes_give_the_same_folder(undisturbed: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
     root, expected = undisturbed
-    shares = [command(tmp_path / "d", root, "--workers", workers, "--shard", f"{i}/3") for i in (3, 1, 2)]
+    nodes = (("3/3", "1"), ("1/3", "2"), ("2/3", "1"))
+    shares = [command(tmp_path / "d", root, "--shard", share, "--workers", workers) for share, workers in nodes]
     running = [subprocess.Popen(share, stderr=subprocess.PIPE, text=True) for share in shares]
     for process in running:
         _, errors = process.communicate()
@@ -649,6 +652,26 @@ def test_a_row_group_ends_before_it_fills_the_memory(tmp_path: Path, monkeypatch
     assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == [4, 4, 2]
     stored = pq.read_table(tmp_path / "x.parquet", columns=["image", "image_id"]).to_pylist()
     assert stored == rows
+
+
+def test_columns_are_written_in_groups_of_the_same_size(tmp_path: Path) -> None:
+    schema = pa.schema([("number", pa.int64())])
+    with parquet.shard(tmp_path / "x.parquet", schema, rows_per_group=10) as writer:
+        for start, end in ((0, 4), (4, 25), (25, 25), (25, 31)):
+            writer.append_batch(pa.RecordBatch.from_arrays([pa.array(range(start, end), pa.int64())], schema=schema))
+    metadata = pq.read_metadata(tmp_path / "x.parquet")
+    assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == [10, 10, 10, 1]
+    assert pq.read_table(tmp_path / "x.parquet")["number"].to_pylist() == list(range(31))
+
+
+def test_texts_taken_by_columns_are_those_taken_row_by_row(plain_dataset: Path) -> None:
+    shards = sorted((plain_dataset / "data").glob("vqa-train-*"))
+    images = [row for path in shards for row in pq.read_table(path).to_pylist()]
+    schema = parquet.arrow_schema("vqa_questions")
+    questions = pa.Table.from_batches(question_batches(shards, schema)).to_pylist()
+    assert questions == [row for number, image in enumerate(images) for row in question_rows(image, number)]
+    texts = pa.Table.from_batches(provenance_batches(shards, kind="question")).to_pylist()
+    assert texts == [row for image in images for row in provenance_rows(image)]
 
 
 # The log

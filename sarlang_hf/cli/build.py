@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sarlang_hf.cli.progress import progress_bars
+from sarlang_hf.cli.progress import Report, progress_bars
 from sarlang_hf.cli.source_options import source_folders, source_options
 from sarlang_hf.errors import UsageError
+from sarlang_hf.packaging.build_log import log_path
 from sarlang_hf.packaging.engine import BuildOptions
 from sarlang_hf.packaging.engine import build as build_dataset
 from sarlang_hf.packaging.manifest import Manifest
@@ -78,10 +79,18 @@ def build(out: Path, *, workers: int, share: str | None, finish: bool, log: Path
     Each folder may also be given as the .zip or .tar.gz of it. Killed at any moment and run again, the command continues; the
     result is the same, byte for byte.
     """
-    sources = _opened(options)
+    part = _share(share)
     with progress_bars() as report:
         manifest = build_dataset(
-            out, sources, workers=workers, share=_share(share), finish_only=finish, log=log, progress=report, **options
+            out,
+            _opened(options, report),
+            workers=workers,
+            share=part,
+            finish_only=finish,
+            log=log or log_path(out, part),
+            progress=report,
+            notice=report.notice,
+            **options,
         )
     if manifest is None:
         click.echo(json.dumps({"share": share}) if as_json else f"{out}: share {share} is done; --finish joins all shares")
@@ -89,16 +98,15 @@ def build(out: Path, *, workers: int, share: str | None, finish: bool, log: Path
         click.echo(json.dumps(_summary(manifest)) if as_json else _sentence(out, manifest))
 
 
-def _opened(options: dict[str, Any]) -> list[Source]:
+def _opened(options: dict[str, Any], report: Report) -> list[Source]:
     """The sources of the options, which are taken out of `options`."""
     from sarlang_hf.sources import Coco
     from sarlang_hf.sources.opening import open_sources
 
     folders = source_folders(options)
-    sources = open_sources(folders)
-    known = (
-        {name for source in sources if isinstance(source, Coco) for name in source.class_names()} if folders.class_map else set()
-    )
+    sources = open_sources(folders, progress=report)
+    sets = [source for source in sources if isinstance(source, Coco)] if folders.class_map else []
+    known = {name for source in sets for name in source.class_names()}
     if unknown := sorted(set(folders.class_map) - known):  # a typo, which would silently map nothing
         remedy = f"the classes are {', '.join(sorted(known))}" if known else "leave it out, or give --coco DIR"
         raise UsageError(f"no COCO set given has a class {unknown[0]!r}", place="--class-map", remedy=remedy)

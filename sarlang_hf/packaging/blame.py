@@ -79,13 +79,13 @@ class Blame:
             return task
         if not image or self.failures[shard, image] == 1 or len(task.excluded) == MAX_EXCLUDED:
             raise self._hopeless(task, failure)
-        reject = Reject.of(self._fault(shard, failure))
+        fault = self._fault(shard, failure)
         if not self.skip_faults:
-            raise self._fault(shard, failure) if failure.error is None else failure.error
+            raise fault if failure.error is None else _noted(failure.error, fault)
         for key in [key for key in self.failures if key[0] == shard]:
             del self.failures[key]
         self.notice(f"shard {shard}, {_at(image)}: {failure.how} again; the image is left out")
-        return _without(self.work, task, reject)
+        return _without(self.work, task, Reject.of(fault))
 
     def _number(self, shard: str) -> int:
         return sum(number for (name, _), number in self.failures.items() if name == shard)
@@ -105,10 +105,11 @@ class Blame:
     def _hopeless(self, task: ShardTask, failure: Failure) -> Exception:
         if failure.error is not None:
             return failure.error
-        shard = task.shard
-        many = f"{self._number(shard)} workers died over shard {shard} without one image to blame"
+        many = f"{self._number(task.shard)} workers died over shard {task.shard} without one image to blame"
         problem = f"{many}, the last {_at(failure.item)}: {failure.how}"
         remedy = "memory may be short: use fewer --workers, then repeat the command; finished shards are kept"
+        if not failure.item:
+            remedy += '. A script that calls build() with workers needs `if __name__ == "__main__":`'
         return SarlangError(problem, place=self.work.parent, remedy=remedy)
 
 
@@ -127,6 +128,12 @@ def _without(work: Path, task: ShardTask, reject: Reject) -> ShardTask:
 
 def _note(work: Path, plan: ShardPlan) -> Path:
     return work / "excluded" / plan.receipt_name
+
+
+def _noted(error: Exception, fault: ImageFault) -> Exception:
+    """The exception, which also says what it happened to."""
+    error.add_note(f"{fault.place}: {fault.problem}")
+    return error
 
 
 def _at(image: str) -> str:

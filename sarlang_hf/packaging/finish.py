@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,11 @@ def finish(
     questions: QuestionPlan,
     limits: Mapping[str, tuple[float, float]],
     skip_faults: bool,
+    progress: Callable[[int, int], None],
 ) -> Manifest:
     """Completes a dataset folder whose shards all have receipts, and returns its manifest.
+
+    `progress` is told how many images the tars of the WebDataset export hold so far, and will hold.
 
     A kind `official` is a claim until the texts are counted: if they are not those of Table 6, the dataset is `custom`.
 
@@ -76,7 +79,7 @@ def finish(
         limits=dict(limits),
         shards=tuple(sorted(shards, key=lambda one: one.file)),
         files=(),
-        webdataset=_write_tars(out, shards, request),
+        webdataset=_write_tars(out, shards, request, progress),
     )
     manifest = replace(manifest, files=_write_side_files(out, manifest, rejects))
     write_manifest(out, manifest)
@@ -87,10 +90,10 @@ def _by_reason(rejects: Iterable[Reject]) -> dict[str, int]:
     return dict(sorted(Counter(reject.reason for reject in rejects).items()))
 
 
-def _write_tars(out: Path, shards: Sequence[Shard], request: Request) -> tuple[Tar, ...]:
+def _write_tars(out: Path, shards: Sequence[Shard], request: Request, progress: Callable[[int, int], None]) -> tuple[Tar, ...]:
     if not request.parameters["webdataset"]:
         return ()
-    return write_tars(out, shards, seed=request.parameters["seed"])
+    return write_tars(out, shards, seed=request.parameters["seed"], progress=progress)
 
 
 def _place_shards(out: Path, work: Path, receipts: Mapping[ShardPlan, Receipt]) -> list[Shard]:

@@ -146,6 +146,7 @@ def complete(job: Job, work: Path, plans: Sequence[ShardPlan], recipe: Recipe) -
         questions=recipe.questions,
         limits=recipe.pixels.limits,
         skip_faults=job.settings.skip_faults,
+        progress=lambda done, total: job.report("writing tars", done, total),
     )
     job.report("finishing", 1, 1)
     return manifest

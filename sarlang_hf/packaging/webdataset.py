@@ -82,7 +82,7 @@ def write_tars(
         seed: decides order and choice of texts.
         max_bytes: size of a tar, unless a single sample is larger.
         max_samples: samples in a tar.
-        progress: called with (samples written, samples of this config and split).
+        progress: called with (images done, images in all).
 
     Returns:
         What was written, in name order.
@@ -92,6 +92,7 @@ def write_tars(
         OutputError: the folder cannot be written, or the disk is full.
     """
     written: list[Tar] = []
+    total, before = sum(shard.rows for shard in shards if shard.config in _CONFIGS), 0
     for config in _CONFIGS:
         files = {split: [out / shard.file for shard in select_shards(shards, config, split)] for split in SPLITS}
         extension = _extension(path for paths in files.values() for path in paths)
@@ -105,7 +106,8 @@ def write_tars(
                     written.append(_write(path, members, config, split, len(part)))
                     done += len(part)
                     if progress:
-                        progress(done, len(samples))
+                        progress(before + done, total)
+            before += sum(shard.rows for shard in select_shards(shards, config, split))
     return tuple(sorted(written, key=lambda tar: tar.file))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from sarlang_hf.errors import UsageError
@@ -53,29 +54,37 @@ class SourceFolders:
         return replace(self.settings, **self.by_source.get(source, {}))  # type: ignore[arg-type]  # str fields alone
 
 
-def open_sources(folders: SourceFolders) -> list[Source]:
+def open_sources(folders: SourceFolders, *, progress: Callable[[str, int, int], None] | None = None) -> list[Source]:
     """Opens the given folders, unpacking archives into the cache first.
+
+    Args:
+        folders: the folders and settings.
+        progress: told how far the unpacking of an archive has come: what is done, bytes so far, bytes in all.
 
     Raises:
         UsageError: no folder at all, settings of an unknown source or contradictory settings.
         SourceError: a folder has not the layout of its source, or an archive is not safe to unpack.
     """
     _check(folders)
+
+    def root_of(path: Path) -> Path:
+        return folder_of(path, progress=progress and partial(progress, f"unpacking {path.name}"))
+
     found: list[Source] = []
     if folders.released is not None:
-        found.append(Released(folder_of(folders.released), sardet=folders.sardet and folder_of(folders.sardet)))
+        found.append(Released(root_of(folders.released), sardet=folders.sardet and root_of(folders.sardet)))
     elif folders.sardet is not None:
-        found.append(SARDet100K(folder_of(folders.sardet)))
+        found.append(SARDet100K(root_of(folders.sardet)))
     if folders.spacenet6 is not None:
-        root = folder_of(folders.spacenet6)
+        root = root_of(folders.spacenet6)
         found.append(SpaceNet6(root, settings=folders.of("spacenet6"), turn_south=folders.turn_south))
     if folders.dfc2023 is not None:
-        found.append(DFC2023(folder_of(folders.dfc2023), settings=folders.of("dfc2023")))
+        found.append(DFC2023(root_of(folders.dfc2023), settings=folders.of("dfc2023")))
     if folders.openearthmap_sar is not None:
-        found.append(OpenEarthMapSAR(folder_of(folders.openearthmap_sar), settings=folders.of("openearthmap_sar")))
-    found += [Coco(folder_of(root), label=label, class_map=folders.class_map) for label, root in folders.coco.items()]
-    found += [Paired(folder_of(root), label=label, settings=folders.of("paired")) for label, root in folders.paired.items()]
-    found += [source_class(name)(folder_of(root)) for name, root in folders.others.items()]
+        found.append(OpenEarthMapSAR(root_of(folders.openearthmap_sar), settings=folders.of("openearthmap_sar")))
+    found += [Coco(root_of(root), label=label, class_map=folders.class_map) for label, root in folders.coco.items()]
+    found += [Paired(root_of(root), label=label, settings=folders.of("paired")) for label, root in folders.paired.items()]
+    found += [source_class(name)(root_of(root)) for name, root in folders.others.items()]
     if not found:
         remedy = "give a folder, e.g. --sardet DIR, --paired DIR or --released DIR"
         raise UsageError("no source given", place="build", remedy=remedy)
