@@ -162,6 +162,14 @@ def test_a_tile_that_is_almost_all_nodata_is_left_out_and_never_stops_a_build(tm
     assert {(reject["reason"], reject["screened"]) for reject in listed} == {("mostly_nodata", True)}
 
 
+def test_a_source_of_nothing_but_nodata_leaves_the_other_sources_alone(trees: dict[str, Path], tmp_path: Path) -> None:
+    """It has no limits for stretch `dataset`, and needs none."""
+    sources = [SpaceNet6(trees["spacenet6"]), OpenEarthMapSAR(trees["openearthmap-sar"])]
+    manifest = sarlang_hf.build(tmp_path / "out", sources, stretch="dataset", max_nodata=0.0)
+    assert manifest.counts["images"]["train"].keys() | manifest.counts["images"]["test"].keys() >= {"openearthmap_sar"}
+    assert manifest.screened["mostly_nodata"] > 0
+
+
 def test_a_raster_cut_short_stops_the_build_or_is_left_out(tmp_path: Path) -> None:
     write_tree(tmp_path / "tree", layout="spacenet6", train=4, val=0, size=SIZE, seed=1)
     victim = sorted((tmp_path / "tree").rglob("SAR-Intensity/*.tif"))[0]

@@ -114,7 +114,7 @@ def build_shard(
         captions: whether the build has a `cap` config.
         pixels: how images are processed, and which variants of them are stored.
         excluded: images not to be touched, by id: they have brought workers down.
-        watch: called with the id of each image before it is read.
+        watch: called with the id of each image before it is read, and with nothing when all are.
 
     Raises:
         ImageFault: an image is unusable and `skip_faults` is off.
@@ -138,6 +138,7 @@ def build_shard(
             for config, row in image_rows(record).items():
                 writers[config].append(row)
             tally.add_record(record)
+        watch("")  # what happens from here on is no image's fault
     files = {config: writer.written for config, writer in writers.items() if writer.written}
     receipt = Receipt(files, {what: dict(counter) for what, counter in tally.counts.items()}, rejects)
     write_atomically(work / "receipts" / plan.receipt_name, receipt.to_json())

@@ -19,17 +19,16 @@ from sarlang_hf.packaging.build_shard import Receipt, ShardPlan
 from sarlang_hf.packaging.card import benchmark_yaml, dataset_card
 from sarlang_hf.packaging.manifest import SIDE_FILES, Manifest, OtherFile, Request, Shard, Tar, select_shards, write_manifest
 from sarlang_hf.packaging.official import meets_table_6
-from sarlang_hf.packaging.parquet import WrittenFile, arrow_schema, read_rows, shard
-from sarlang_hf.packaging.provenance import SCHEMA, provenance_rows
-from sarlang_hf.packaging.rows import question_rows
+from sarlang_hf.packaging.parquet import WrittenFile, arrow_schema, shard
 from sarlang_hf.packaging.survey import Reject, Survey
+from sarlang_hf.packaging.text_tables import PROVENANCE, provenance_batches, question_batches
 from sarlang_hf.packaging.webdataset import write_tars
 from sarlang_hf.packaging.workspace import clear_work, require_no_rejects
 from sarlang_hf.schema import SPLITS, Config, DatasetKind, Split
 from sarlang_hf.texts.plan import QuestionPlan
 
 TEXT_ROWS_PER_GROUP = 10_000
-_TEXT_COLUMNS: dict[Config, str] = {"vqa": "questions", "cap": "captions"}
+_TEXT_KINDS: dict[Config, str] = {"vqa": "question", "cap": "caption"}
 
 
 def finish(
@@ -120,11 +119,10 @@ def _write_questions(out: Path, images: Sequence[Shard]) -> Iterator[Shard]:
     """Writes the `vqa_questions` config, one file per split, from the image shards."""
     for split in SPLITS:
         path = out / "data" / f"questions-{split}-00000-of-00001.parquet"
-        with shard(path, arrow_schema("vqa_questions"), rows_per_group=TEXT_ROWS_PER_GROUP) as writer:
-            rows = _rows(out, images, "vqa", split, ["image_id", "source", "scene", "questions"])
-            for image_row, row in enumerate(rows):
-                for question in question_rows(row, image_row):
-                    writer.append(question)
+        schema = arrow_schema("vqa_questions")
+        with shard(path, schema, rows_per_group=TEXT_ROWS_PER_GROUP) as writer:
+            for batch in question_batches(_paths(out, images, "vqa", split), schema):
+                writer.append_batch(batch)
         if writer.written and writer.written.rows:
             yield _shard(path, "vqa_questions", split, writer.written)
         else:
@@ -132,12 +130,11 @@ def _write_questions(out: Path, images: Sequence[Shard]) -> Iterator[Shard]:
 
 
 def _write_side_files(out: Path, manifest: Manifest, rejects: Sequence[Reject]) -> tuple[OtherFile, ...]:
-    with shard(out / "provenance.parquet", SCHEMA, rows_per_group=TEXT_ROWS_PER_GROUP) as writer:
-        for config, texts in _TEXT_COLUMNS.items():
+    with shard(out / "provenance.parquet", PROVENANCE, rows_per_group=TEXT_ROWS_PER_GROUP) as writer:
+        for config, kind in _TEXT_KINDS.items():
             for split in SPLITS:
-                for row in _rows(out, manifest.shards, config, split, ["image_id", texts]):
-                    for entry in provenance_rows(row):
-                        writer.append(entry)
+                for batch in provenance_batches(_paths(out, manifest.shards, config, split), kind=kind):
+                    writer.append_batch(batch)
     lines = "".join(json.dumps(asdict(reject), ensure_ascii=False) + "\n" for reject in rejects)
     write_atomically(out / "rejects.jsonl", lines.encode())
     write_atomically(out / "eval.yaml", benchmark_yaml(manifest).encode())
@@ -145,8 +142,8 @@ def _write_side_files(out: Path, manifest: Manifest, rejects: Sequence[Reject]) 
     return tuple(OtherFile(name, (out / name).stat().st_size, sha256_of(out / name)) for name in SIDE_FILES)
 
 
-def _rows(out: Path, shards: Sequence[Shard], config: Config, split: Split, columns: list[str]) -> Iterator[dict[str, Any]]:
-    return read_rows((out / one.file for one in select_shards(shards, config, split)), columns)
+def _paths(out: Path, shards: Sequence[Shard], config: Config, split: Split) -> list[Path]:
+    return [out / one.file for one in select_shards(shards, config, split)]
 
 
 def _shard(path: Path, config: Config, split: Split, file: WrittenFile) -> Shard:

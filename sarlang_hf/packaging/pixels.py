@@ -96,12 +96,14 @@ def _passed_on(tile: Tile) -> StoredImage:
 
 
 def _preprocessed(tile: Tile, band: Band, radar: Radar, options: PixelOptions) -> StoredImage:
-    from sarlang_hf.imaging.preprocess import preprocess
+    from sarlang_hf.imaging.preprocess import filtered_intensity, stretched_tile
 
-    made = preprocess(band, radar, options.stretch, limits=options.limits.get(tile.source))
-    if made.nodata_share > options.max_nodata:
-        problem = f"image {_name(tile, tile.path)} is {made.nodata_share:.1%} nodata"
+    filtered = filtered_intensity(band, radar)
+    nodata_share = float(np.isnan(filtered).mean())
+    if nodata_share > options.max_nodata:  # before the stretch, for which such a source may have no limits
+        problem = f"image {_name(tile, tile.path)} is {nodata_share:.1%} nodata"
         raise _fault(tile, "mostly_nodata", problem, "raise --max-nodata to keep such tiles", screened=True)
+    made = stretched_tile(filtered, options.stretch, limits=options.limits.get(tile.source))
     stretched = {"filter": FILTER, "low": made.low_db, "high": made.high_db, "nodata_share": made.nodata_share}
     return _encoded(tile, tile.path, made.pixels, {**_STEPS, **_read_as(radar), **stretched})
 

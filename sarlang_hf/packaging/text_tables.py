@@ -1,6 +1,9 @@
-"""Rows per text from rows per image, column by column.
+"""Rows per text from rows per image, column by column: the config `vqa_questions`, and `provenance.parquet`.
 
 A build has ten times as many texts as images: making a dictionary of each would be most of what the finish does.
+
+`provenance.parquet` says who or what wrote each text: text_id, text_kind (question or caption), image_id, origin, model
+(snapshot), prompt_sha256, reviewer; the last three are empty where unknown or, as for templates, not applicable.
 """
 
 from __future__ import annotations
@@ -12,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sarlang_hf.packaging.provenance import SCHEMA
-
+PROVENANCE = pa.schema(
+    [(name, pa.string()) for name in ("text_id", "text_kind", "image_id", "origin", "model", "prompt_sha256", "reviewer")]
+)
 IMAGES_PER_BATCH = 1000
 _SHARED = ["image_id", "source", "scene"]
 
@@ -47,7 +51,7 @@ def provenance_batches(paths: Iterable[Path], *, kind: str) -> Iterator[pa.Recor
             "origin": pc.struct_field(texts, "origin"),
         }
         unknown = pa.repeat("", len(texts))
-        yield pa.RecordBatch.from_arrays([columns.get(name, unknown) for name in SCHEMA.names], schema=SCHEMA)
+        yield pa.RecordBatch.from_arrays([columns.get(name, unknown) for name in PROVENANCE.names], schema=PROVENANCE)
 
 
 def _batches(paths: Iterable[Path], columns: list[str]) -> Iterator[pa.RecordBatch]:
