@@ -57,16 +57,27 @@ class ImageFault(SarlangError):
     `reason` is the short code under which the manifest counts it and `rejects.jsonl` files it. `root` is the source folder;
     what is filed names places relative to it, so that a dataset does not depend on where its source lay. A `screened` image
     is sound but incomplete (no optical twin, almost no pixels): the paper leaves such images out, and they never stop a build.
+    `texts` is the number of texts that go with the image.
     """
 
     def __init__(
-        self, problem: str, *, place: str | Path, remedy: str, reason: str, image_id: str, root: Path, screened: bool = False
+        self,
+        problem: str,
+        *,
+        place: str | Path,
+        remedy: str,
+        reason: str,
+        image_id: str,
+        root: Path,
+        screened: bool = False,
+        texts: int = 0,
     ) -> None:
         super().__init__(problem, place=place, remedy=remedy)
         self.reason = reason
         self.image_id = image_id
         self.root = root
         self.screened = screened
+        self.texts = texts
 
 
 class OutputError(SarlangError):

@@ -160,6 +160,7 @@ class Tile:
             and `path` is passed on byte for byte.
         boxes_complete: whether the boxes name every object of the categories, so that questions can be asked from them.
         optical: the optical twin, where there is one.
+        optical_license, optical_redistributable, optical_sensor: the twin's own terms and sensor.
         original: the image before preprocessing, where `path` is preprocessed already and passed on byte for byte.
         turned: whether image, original and twin are to be turned by 180 degrees; the boxes are turned already.
         scene: the acquisition (strip, product); empty where unknown.
@@ -185,6 +186,9 @@ class Tile:
     radar: Radar | None = None
     boxes_complete: bool = True
     optical: Path | None = None
+    optical_license: str = ""
+    optical_redistributable: bool = False
+    optical_sensor: str = ""
     original: Path | None = None
     turned: bool = False
     scene: str = ""
