@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -227,11 +227,6 @@ def text_ids(image_id: str, texts: Sequence[tuple[str, str]]) -> list[str]:
         key = "\x1f".join((image_id, normal[index], str(rank)))
         ids[index] = hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
     return ids
-
-
-def categories_present(boxes: Iterable[Box]) -> list[str]:
-    """The distinct categories of some boxes, alphabetically."""
-    return sorted({box.category for box in boxes})
 
 
 def features(config: Config) -> datasets.Features:

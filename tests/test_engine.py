@@ -406,7 +406,7 @@ def test_an_incomplete_image_never_stops_a_build(undisturbed: tuple[Path, dict[s
     assert (manifest.rejects, manifest.screened) == ({}, {"missing_twin": 1})
     [reject] = (tmp_path / "d/rejects.jsonl").read_text().splitlines()
     place = '"place": "list.txt: line 5"'
-    assert reject == f'{{"image_id": "odd/0000005", "reason": "missing_twin", "problem": "no twin", {place}, "screened": true}}'
+    assert reject == f'{{"image_id": "odd/0000005", "reason": "missing_twin", "problem": "no twin", {place}, "screened": true, "texts": 0}}'
     assert sarlang_hf.build(tmp_path / "d", [source], rows_per_shard=3) == manifest
 
 
@@ -576,14 +576,26 @@ def test_dataset_limits_are_the_percentiles_of_all_pixels_of_a_source(tmp_path: 
 # What a build is made from
 
 
-def test_a_folder_of_images_counts_by_its_listing(tmp_path: Path) -> None:
+def test_a_folder_of_images_counts_by_names_sizes_and_samples(tmp_path: Path) -> None:
     for name, size in (("b/2.tif", 3), ("a.tif", 5), ("b/.DS_Store", 9), ("e\u0301.tif", 1)):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x" * size)
     (tmp_path / "b/again").symlink_to(tmp_path)  # must not be walked for ever
     found = described_input("paired", "sar", tmp_path)
-    digest = hashlib.sha256("a.tif\0005\nb/2.tif\0003\n\u00e9.tif\0001\n".encode()).hexdigest()
+    samples = {size: hashlib.blake2b(b"x" * size, digest_size=16).hexdigest() for size in (1, 3, 5)}
+    lines = f"a.tif\0005\0{samples[5]}\nb/2.tif\0003\0{samples[3]}\n\u00e9.tif\0001\0{samples[1]}\n"
+    digest = hashlib.sha256(lines.encode()).hexdigest()
     assert (found.source, found.file, found.bytes, found.sha256) == ("paired", "sar/", 9, digest)
+
+
+def test_uncompressed_rasters_of_equal_names_and_sizes_are_told_apart(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        rng = np.random.default_rng(len(name) + ord(name))
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.tif").write_bytes(b"II*\0" + bytes(20_000) + rng.bytes(100) + bytes(20_000))
+    first, second = (described_input("paired", "sar", tmp_path / name) for name in ("a", "b"))
+    assert first.bytes == second.bytes
+    assert first.sha256 != second.sha256
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sarlang_hf.errors import UsageError
 from sarlang_hf.imaging.contrast import DEFAULT_STRETCH, Stretch
 from sarlang_hf.imaging.nodata import SMALLEST_BORDER_AREA, valid_mask
-from sarlang_hf.imaging.preprocess import filtered_intensity, preprocess, raw_pixels
+from sarlang_hf.imaging.preprocess import Preprocessed, filtered_intensity, raw_pixels, stretched_tile
 from sarlang_hf.imaging.raster import Band, read_band
 from sarlang_hf.imaging.scale import InputScale, to_intensity
 from sarlang_hf.imaging.speckle import refined_lee
@@ -44,6 +44,11 @@ def wedge() -> NDArray[np.bool_]:
     """A slanted nodata wedge of about a third of the scene, as beside a flight strip."""
     rows, columns = np.mgrid[:SIZE, :SIZE]
     return np.array(2 * rows + columns < 0.85 * SIZE)
+
+
+def preprocess(pixels: Band, how: Radar, stretch: Stretch, *, limits: tuple[float, float] | None = None) -> Preprocessed:
+    """The whole chain."""
+    return stretched_tile(filtered_intensity(pixels, how), stretch, limits=limits)
 
 
 @pytest.mark.parametrize(
@@ -335,7 +340,7 @@ import gc, numpy as np
 from numba.core.dispatcher import Dispatcher
 from sarlang_hf.imaging import png
 from sarlang_hf.imaging.contrast import DEFAULT_STRETCH
-from sarlang_hf.imaging.preprocess import preprocess, warm
+from sarlang_hf.imaging.preprocess import filtered_intensity, stretched_tile, warm
 from sarlang_hf.imaging.raster import Band
 from sarlang_hf.schema import Radar
 def compiled():
@@ -347,7 +352,8 @@ for dtype, scale in ((np.float32, "db"), (np.float64, "intensity"), (np.uint8, "
     values = rng.integers(0, 90, (50, 60)).astype(dtype)
     values[:, :30] = 0
     for zero in ("data", "border"):
-        png.encode(preprocess(Band(values, values < 88), Radar(1, "only", scale, zero), DEFAULT_STRETCH).pixels)
+        filtered = filtered_intensity(Band(values, values < 88), Radar(1, "only", scale, zero))
+        png.encode(stretched_tile(filtered, DEFAULT_STRETCH).pixels)
 assert compiled() == before and sum(before.values()) > 3, (before, compiled())
 """
     subprocess.run([sys.executable, "-c", code], check=True)

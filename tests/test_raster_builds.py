@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from rasters import write_tif
 
 import sarlang_hf
 from sarlang_hf.data import open_dataset
@@ -168,6 +169,30 @@ def test_a_source_of_nothing_but_nodata_leaves_the_other_sources_alone(trees: di
     manifest = sarlang_hf.build(tmp_path / "out", sources, stretch="dataset", max_nodata=0.0)
     assert manifest.counts["images"]["train"].keys() | manifest.counts["images"]["test"].keys() >= {"openearthmap_sar"}
     assert manifest.screened["mostly_nodata"] > 0
+
+
+def test_another_folder_with_files_of_the_same_names_and_sizes_is_another_input(tmp_path: Path) -> None:
+    for seed, name in enumerate("ab"):
+        for part, bands in (("sar", 1), ("rgb", 3)):
+            write_tif(tmp_path / name / part / "1.tif", np.random.default_rng(seed).integers(1, 255, (bands, 40, 40), np.uint8))
+    settings = RasterSettings(input_scale="amplitude")
+    sarlang_hf.build(tmp_path / "out", [Paired(tmp_path / "a", settings=settings)])
+    with pytest.raises(UsageError, match="finished build"):
+        sarlang_hf.build(tmp_path / "out", [Paired(tmp_path / "b", settings=settings)])
+
+
+def test_the_optical_twin_has_its_own_terms_and_sensor(realdata: Path, tmp_path: Path) -> None:
+    settings = RasterSettings(input_scale="db")
+    sarlang_hf.build(
+        tmp_path / "out", [SpaceNet6(realdata / "spacenet6_layout", settings=settings)], with_rgb=True, with_raw=True
+    )
+    (image,), (before,), (twin,) = (rows(tmp_path / "out", config) for config in ("vqa", "raw", "rgb"))
+    assert (image["polarization"], twin["polarization"]) == ("HH", "")
+    assert "Capella" in image["sensor"]
+    assert "Capella" not in twin["sensor"]
+    assert "PS-RGB" in twin["file_name"]
+    assert json.loads(before["preprocessing"])["nodata_share"] == pytest.approx(0.3915, abs=5e-5)
+    assert json.loads(twin["preprocessing"])["nodata_share"] is None
 
 
 def test_a_raster_cut_short_stops_the_build_or_is_left_out(tmp_path: Path) -> None:

@@ -28,8 +28,6 @@ Examples:
   sarlang quicklook slc.tif --complex magnitude
 """
 
-_A_MATTER_OF_OPTIONS = {"complex", "too_large", "no_such_band", "wrong_band_count"}
-
 
 @dataclass(frozen=True, slots=True)
 class ReadAs:
@@ -171,8 +169,7 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except UndecodableError as error:
-        advice = "do that" if error.reason in _A_MATTER_OF_OPTIONS else "give a whole GeoTIFF of numbers, or an 8-bit png or jpg"
-        remedy = f"{advice}, or leave this tile out"
+        remedy = f"{error.remedy or 'give a whole GeoTIFF of numbers, or an 8-bit png or jpg'}, or leave this tile out"
         raise SourceError(str(error), place=path, remedy=remedy) from error
     except OSError as error:
         raise SourceError(f"cannot be read: {error.strerror or error}", place=path, remedy="give the path of a file") from error

@@ -108,7 +108,8 @@ def _per_source(taken: dict[str, Any]) -> tuple[dict[str, str], dict[str, dict[s
     for name in ("polarization", "pol_order", "input_scale"):
         for value in taken[name]:
             source, equals, setting = value.rpartition("=")
-            chosen = by_source.setdefault(source.replace("-", "_"), {}) if equals else defaults
+            kind, slash, label = source.partition("/")
+            chosen = by_source.setdefault(f"{kind.replace('-', '_')}{slash}{label}", {}) if equals else defaults
             if name in chosen:
                 place = f"--{name.replace('_', '-')}"
                 raise UsageError(f"{value!r} is a second value for the same sources", place=place, remedy="give it once")

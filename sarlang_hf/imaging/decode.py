@@ -19,11 +19,18 @@ MAX_PIXELS = 1 << 27
 
 
 class UndecodableError(ValueError):
-    """An image file that cannot become 8-bit pixels; `reason` is the code rejects are counted under."""
+    """A file that cannot become pixels; its text continues the name of the file (`is empty`).
 
-    def __init__(self, reason: str, problem: str) -> None:
+    Attributes:
+        reason: the code rejects are counted under.
+        remedy: what helps, where that is something else than to mend or replace the file, such as an option: an imperative
+            that can be continued (`raise --max-pixels to 400`). Empty otherwise.
+    """
+
+    def __init__(self, reason: str, problem: str, *, remedy: str = "") -> None:
         super().__init__(problem)
         self.reason = reason
+        self.remedy = remedy
 
 
 def decode(data: bytes, *, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -41,13 +48,13 @@ def decode(data: bytes, *, size: tuple[int, int]) -> NDArray[np.uint8]:
             `MAX_PIXELS`; several frames; an EXIF orientation other than upright.
     """
     if not data:
-        raise UndecodableError("empty_file", "the file is empty")
+        raise UndecodableError("empty_file", "is empty")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS decides instead
             image = Image.open(io.BytesIO(data), formats=FORMATS)
             _check_header(image, size)
-            _check_depth(image, data)
+            check_depth(image, data)
             image.load()
             _check_orientation(image)
     except UndecodableError:
@@ -56,7 +63,7 @@ def decode(data: bytes, *, size: tuple[int, int]) -> NDArray[np.uint8]:
         raise UndecodableError("too_large", f"has more pixels than can be safe ({error})") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error) as error:
         # Pillow reports damaged files with any of these. Damaged EXIF counts too: readers would stumble over it.
-        raise UndecodableError("undecodable", f"not a whole image ({error})") from error
+        raise UndecodableError("undecodable", f"is not a whole image ({error})") from error
     return np.asarray(image.convert("RGB") if image.mode == "P" else image)
 
 
@@ -65,23 +72,32 @@ def pixel_sha256(pixels: NDArray[np.uint8]) -> str:
     return hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest()
 
 
+def check_depth(image: Image.Image, start: bytes) -> None:
+    """Checks that an image has 8 bits a channel and one or three channels.
+
+    Args:
+        image: the image, opened.
+        start: at least the first 25 bytes of its file.
+
+    Raises:
+        UndecodableError: `unsupported_mode`.
+    """
+    if image.mode not in {"L", "RGB", "P"}:
+        problem = f"has pixel format {image.mode}; only 8-bit images of 1 or 3 channels are read"
+        raise UndecodableError("unsupported_mode", problem)
+    # Pillow cuts colour PNGs of 16 bits down to 8 without a word; byte 24 is the bit depth in a PNG's header.
+    if image.format == "PNG" and start[24] > 8:
+        raise UndecodableError("unsupported_mode", f"has {start[24]} bits per channel; only 8-bit images are read")
+
+
 def _check_header(image: Image.Image, size: tuple[int, int]) -> None:
     if image.width * image.height > MAX_PIXELS:
-        raise UndecodableError("too_large", f"{image.width}x{image.height} pixels are over the limit of {MAX_PIXELS}")
+        raise UndecodableError("too_large", f"has {image.width}x{image.height} pixels, over the limit of {MAX_PIXELS}")
     if image.size != size:
         raise UndecodableError("size_mismatch", f"is {image.width}x{image.height} pixels, annotated as {size[0]}x{size[1]}")
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         raise UndecodableError("animated", f"holds {frames} frames, and readers differ in the one they show; store one image")
-
-
-def _check_depth(image: Image.Image, data: bytes) -> None:
-    if image.mode not in {"L", "RGB", "P"}:
-        problem = f"has pixel format {image.mode}; only 8-bit images of 1 or 3 channels are read"
-        raise UndecodableError("unsupported_mode", problem)
-    # Pillow cuts colour PNGs of 16 bits down to 8 without a word; byte 24 is the bit depth in a PNG's header.
-    if image.format == "PNG" and data[24] > 8:
-        raise UndecodableError("unsupported_mode", f"has {data[24]} bits per channel; only 8-bit images are read")
 
 
 def _check_orientation(image: Image.Image) -> None:

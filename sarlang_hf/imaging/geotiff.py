@@ -42,7 +42,7 @@ def opened(path: Path) -> Iterator[Any]:
                 yield dataset
     except (RasterioError, CRSError, CPLE_BaseError) as error:
         reason = " ".join(str(error.__cause__ or error).replace(str(path.absolute()), path.name).split())
-        raise UndecodableError("undecodable", f"not a whole GeoTIFF ({reason[:160]})") from error
+        raise UndecodableError("undecodable", f"is not a whole GeoTIFF ({reason[:160]})") from error
 
 
 def has_mask(dataset: Any, band: int) -> bool:

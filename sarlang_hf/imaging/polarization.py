@@ -15,6 +15,7 @@ PolOrder = tuple[Polarization, ...]
 DEFAULT_ORDER: PolOrder = ("HH", "HV", "VH", "VV")
 """Order of the bands of four-band files that do not name them: SpaceNet 6 documents it. GEO-Bench-2 lists HH, HV, VV, VH."""
 
+_GIVE_ORDER = "give the polarizations of its bands with --pol-order"
 _NAMED = re.compile(r"(?<![A-Za-z])(HH|HV|VH|VV)(?![A-Za-z])", re.IGNORECASE)
 
 
@@ -91,14 +92,14 @@ def choose_band(
         return BandChoice(1, "", "only")
     if order is not None and len(order) != bands:
         problem = f"has {bands} bands, which are not described, but the order {','.join(order)} names {len(order)}"
-        raise UndecodableError("wrong_band_count", f"{problem}: give their polarizations with --pol-order")
+        raise UndecodableError("wrong_band_count", problem, remedy=_GIVE_ORDER)
     if order is None and bands == len(DEFAULT_ORDER):
         order = DEFAULT_ORDER
     if order is not None:
         return _pick(dict(enumerate(order, 1)), wanted, "order")
     if wanted is not None:
         problem = f"has {bands} bands that are not described, so none is known to be {wanted}"
-        raise UndecodableError("wrong_band_count", f"{problem}: give their polarizations with --pol-order")
+        raise UndecodableError("wrong_band_count", problem, remedy=_GIVE_ORDER)
     return BandChoice(1, "", "first")
 
 
@@ -117,4 +118,5 @@ def _pick(named: dict[int, Polarization], wanted: Polarization | None, origin: B
         return BandChoice(found[0], wanted, origin)
     listed = ", ".join(f"{number} {polarization}" for number, polarization in sorted(named.items()))
     problem = f"has no band {wanted}" if not found else f"has {len(found)} bands {wanted}"
-    raise UndecodableError("no_such_band", f"{problem} (its bands: {listed}): choose with --polarization")
+    remedy = "choose another one with --polarization"
+    raise UndecodableError("no_such_band", f"{problem} (its bands: {listed})", remedy=remedy)

@@ -56,23 +56,17 @@ def filtered_intensity(band: Band, radar: Radar) -> NDArray[np.float32]:
     return refined_lee(raw_intensity(band, radar))
 
 
-def preprocess(band: Band, radar: Radar, stretch: Stretch, *, limits: tuple[float, float] | None = None) -> Preprocessed:
-    """Runs the whole chain on one band.
+def stretched_tile(filtered: NDArray[np.float32], stretch: Stretch, *, limits: tuple[float, float] | None = None) -> Preprocessed:
+    """The last steps of the chain, after the filter.
 
     Args:
-        band: the pixels as the file holds them.
-        radar: how to read them.
+        filtered: (H, W) float32 intensity, NaN = nodata, as `filtered_intensity` gives it.
         stretch: how the limits of the contrast stretch are found.
         limits: for stretch `dataset`, the (low, high) in dB that were measured over the whole dataset.
 
     Raises:
         ValueError: limits without stretch `dataset`, or a tile with data and stretch `dataset` without limits.
     """
-    return stretched_tile(filtered_intensity(band, radar), stretch, limits=limits)
-
-
-def stretched_tile(filtered: NDArray[np.float32], stretch: Stretch, *, limits: tuple[float, float] | None = None) -> Preprocessed:
-    """The last steps of the chain, after the filter: (H, W) float32 intensity, NaN = nodata, becomes 8 bits."""
     if limits is not None and stretch.kind != "dataset":
         raise ValueError(f"stretch {stretch} finds its own limits")
     nodata = np.isnan(filtered)
@@ -94,6 +88,11 @@ def _limits(filtered: NDArray[np.float32], stretch: Stretch, limits: tuple[float
             if limits is None:
                 raise ValueError("stretch dataset needs the limits that were measured over the dataset")
             return limits
+
+
+def nodata_share(band: Band, radar: Radar) -> float:
+    """Share of the band's pixels that hold no data, 0..1."""
+    return 1.0 - int(np.count_nonzero(valid_mask(band.values, band.valid, radar.zero))) / band.values.size
 
 
 def raw_pixels(band: Band, radar: Radar) -> NDArray[np.uint8]:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from sarlang_hf.imaging.decode import FORMATS, MAX_PIXELS, UndecodableError, decode
+from sarlang_hf.imaging.decode import FORMATS, MAX_PIXELS, UndecodableError, check_depth, decode
 from sarlang_hf.imaging.georeference import IDENTITY, locate
 from sarlang_hf.imaging.geotiff import has_mask, opened
 from sarlang_hf.imaging.plain_tiff import plain_tiff, read_plain
@@ -33,6 +33,7 @@ MAX_BANDS = 64
 """No radar product has more; GDAL's memory for one block grows with the number of bands."""
 
 DTYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+OPTICAL_DTYPES = ("uint8", "uint16")
 
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _IMAGE = (b"\x89PNG", b"\xff\xd8\xff", b"BM")
@@ -93,7 +94,8 @@ def read_header(path: Path, *, max_pixels: int = MAX_RASTER_PIXELS) -> RasterHea
         max_pixels: larger ones are refused.
 
     Raises:
-        UndecodableError: `empty_file`, `undecodable` (no raster, or damaged), `too_large`.
+        UndecodableError: `empty_file`, `undecodable` (no raster, or damaged), `too_large`; `unsupported_mode`: a png or jpg with
+            more than 8 bits, or neither one nor three channels.
         OSError: the system refuses to show the file.
     """
     if _kind(path) == "image":
@@ -106,7 +108,7 @@ def read_header(path: Path, *, max_pixels: int = MAX_RASTER_PIXELS) -> RasterHea
             width=dataset.width,
             height=dataset.height,
             bands=dataset.count,
-            dtype=dataset.dtypes[0],
+            dtype=_dtype(dataset, 1),
             descriptions=tuple(description or "" for description in dataset.descriptions),
             nodata=dataset.nodata,
             crs=dataset.crs.to_string() if dataset.crs else "",
@@ -125,11 +127,24 @@ def require_dtype(dtype: str, *, complex_magnitude: bool) -> None:
     """
     if dtype.startswith("complex"):
         if not complex_magnitude:
-            problem = f"holds complex values ({dtype})"
-            remedy = "--complex magnitude reads their magnitude, an amplitude"
-            raise UndecodableError("complex", f"{problem}: {remedy}")
+            remedy = "read their magnitude, an amplitude, with --complex magnitude"
+            raise UndecodableError("complex", f"holds complex values ({dtype})", remedy=remedy)
     elif dtype not in DTYPES:
-        raise UndecodableError("unsupported_dtype", f"has pixels of type {dtype}; read are {', '.join(DTYPES)}")
+        remedy = f"store them as one of {', '.join(DTYPES)}"
+        raise UndecodableError("unsupported_dtype", f"has pixels of type {dtype}", remedy=remedy)
+
+
+def require_optical(bands: int, dtype: str) -> None:
+    """Checks that a raster can be an optical image.
+
+    Raises:
+        UndecodableError: `wrong_band_count`: fewer than three bands; `unsupported_dtype`: neither uint8 nor uint16.
+    """
+    if bands < 3:
+        raise UndecodableError("wrong_band_count", f"has {bands} band{'s'[: bands - 1]}; an optical image has three")
+    if dtype not in OPTICAL_DTYPES:
+        problem = f"has pixels of type {dtype}; an optical image has {' or '.join(OPTICAL_DTYPES)}"
+        raise UndecodableError("unsupported_dtype", problem)
 
 
 def read_band(path: Path, band: int, *, complex_magnitude: bool = False, max_pixels: int = MAX_RASTER_PIXELS) -> Band:
@@ -157,7 +172,7 @@ def read_band(path: Path, band: int, *, complex_magnitude: bool = False, max_pix
     with opened(path) as dataset:
         _check(dataset.width, dataset.height, dataset.count, max_pixels)
         _check_band(band, dataset.count)
-        require_dtype(dataset.dtypes[band - 1], complex_magnitude=complex_magnitude)
+        require_dtype(_dtype(dataset, band), complex_magnitude=complex_magnitude)
         found = _band(dataset.read(band), dataset.nodata)
         return Band(found.values, found.valid & (dataset.read_masks(band) > 0)) if has_mask(dataset, band) else found
 
@@ -171,23 +186,16 @@ def read_rgb(path: Path, *, max_pixels: int = MAX_RASTER_PIXELS) -> NDArray[np.u
         (H, W, 3) uint8.
 
     Raises:
-        UndecodableError: as `read_header`; `wrong_band_count`: fewer than three bands; `unsupported_dtype`: neither uint8 nor
-            uint16; what `decode` raises for a png, jpg or bmp.
+        UndecodableError: as `read_header` and `require_optical`; what `decode` raises for a png, jpg or bmp.
         OSError: the system refuses to show the file.
     """
     if _kind(path) == "image":
-        pixels = _decoded(path, max_pixels)
-        if pixels.ndim != 3:
-            raise UndecodableError("wrong_band_count", "is grey; an optical image has three bands")
-        return pixels
+        header = _image_header(path, max_pixels)
+        require_optical(header.bands, header.dtype)
+        return _decoded(path, header)
     with opened(path) as dataset:
         _check(dataset.width, dataset.height, dataset.count, max_pixels)
-        if dataset.count < 3:
-            problem = f"has {dataset.count} band{'s'[: dataset.count - 1]}; an optical image has three"
-            raise UndecodableError("wrong_band_count", problem)
-        if dataset.dtypes[0] not in {"uint8", "uint16"}:
-            problem = f"has pixels of type {dataset.dtypes[0]}; an optical image has uint8 or uint16"
-            raise UndecodableError("unsupported_dtype", problem)
+        require_optical(dataset.count, _dtype(dataset, 1))
         return _eight_bits(np.ascontiguousarray(np.moveaxis(dataset.read((1, 2, 3)), 0, -1)))
 
 
@@ -205,7 +213,7 @@ def _kind(path: Path) -> Literal["tiff", "image"]:
     with path.open("rb") as file:
         start = file.read(4)
     if not start:
-        raise UndecodableError("empty_file", "the file is empty")
+        raise UndecodableError("empty_file", "is empty")
     if start.startswith(_TIFF):
         return "tiff"
     if not start.startswith(_IMAGE):
@@ -216,9 +224,16 @@ def _kind(path: Path) -> Literal["tiff", "image"]:
 def _check(width: int, height: int, bands: int, max_pixels: int) -> None:
     if width * height > max_pixels:
         problem = f"declares {width}x{height} pixels, over the limit of {max_pixels}"
-        raise UndecodableError("too_large", f"{problem}: raise it with --max-pixels")
+        raise UndecodableError("too_large", problem, remedy=f"raise --max-pixels to {width * height}")
     if bands > MAX_BANDS:
         raise UndecodableError("too_large", f"declares {bands} bands, over the limit of {MAX_BANDS}")
+
+
+def _dtype(dataset: Any, band: int) -> str:
+    """The type of a band's pixels. Half-precision floats are float32 to GDAL before 3.11, and float16 to our other reader."""
+    name = str(dataset.dtypes[band - 1])
+    is_half = name == "float32" and dataset.tags(band, ns="IMAGE_STRUCTURE").get("NBITS") == "16"
+    return "float16" if is_half else name
 
 
 def _check_band(band: int, bands: int) -> None:
@@ -252,26 +267,31 @@ def _differs(values: NDArray[Any], nodata: float | None) -> NDArray[np.bool_] | 
 
 def _image_header(path: Path, max_pixels: int) -> RasterHeader:
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as image:
-                (width, height), bands, mode = image.size, len(image.getbands()), image.mode
+            start = file.read(32)
+            with Image.open(file, formats=FORMATS) as image:
+                check_depth(image, start)
+                (width, height), bands = image.size, 1 if image.mode == "L" else 3
+    except UndecodableError:
+        raise
     except Image.DecompressionBombError as error:
         raise UndecodableError("too_large", f"has more pixels than can be safe ({error})") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error) as error:
-        raise UndecodableError("undecodable", "not a whole image") from error
+        raise UndecodableError("undecodable", "is not a whole image") from error
+    if width * height > MAX_PIXELS:  # whatever --max-pixels says
+        problem = f"has {width}x{height} pixels, over the limit of {MAX_PIXELS} for png, jpg and bmp"
+        raise UndecodableError("too_large", problem, remedy="store it as a GeoTIFF")
     _check(width, height, bands, max_pixels)
-    dtype, bands = ("uint8", 3 if mode == "P" else bands) if mode in {"L", "P", "RGB"} else (f"of mode {mode}", bands)
-    return RasterHeader(width, height, bands, dtype, ("",) * bands, None, "", None, None, None, IDENTITY)
+    return RasterHeader(width, height, bands, "uint8", ("",) * bands, None, "", None, None, None, IDENTITY)
 
 
-def _decoded(path: Path, max_pixels: int) -> NDArray[np.uint8]:
-    header = _image_header(path, max_pixels)
+def _decoded(path: Path, header: RasterHeader) -> NDArray[np.uint8]:
     return decode(path.read_bytes(), size=(header.width, header.height))
 
 
 def _image_band(path: Path, band: int, max_pixels: int) -> Band:
-    pixels = _decoded(path, max_pixels)
+    pixels = _decoded(path, _image_header(path, max_pixels))
     stack = pixels[..., None] if pixels.ndim == 2 else pixels
     _check_band(band, stack.shape[2])
     return _band(np.ascontiguousarray(stack[..., band - 1]), None)

@@ -68,11 +68,6 @@ def directions(image: NDArray[Any]) -> NDArray[np.int8]:
     return codes
 
 
-def warm() -> None:
-    """Compiles the filter, or loads it from the cache, so that processes started afterwards find it there."""
-    refined_lee(np.ones((8, 8), dtype=np.float32))
-
-
 def _pixels(image: NDArray[Any], valid: NDArray[np.bool_] | None) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """The image as contiguous, writable float32 (for which alone the kernels are compiled), and where it holds data."""
     _check(image, valid)

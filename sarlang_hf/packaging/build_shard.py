@@ -11,7 +11,7 @@ Working folder of a build, under OUT/.build/ until everything is done:
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field
@@ -66,16 +66,18 @@ class Receipt:
 
 @dataclass
 class _Tally:
-    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    counts: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def add(self, what: str, key: str, number: int = 1) -> None:
-        self.counts.setdefault(what, Counter())[key] += number
+        self.counts[what][key] += number
 
     def add_record(self, record: TileRecord) -> None:
         self.add("images", record.tile.source)
         self.add("clipped_boxes", record.tile.source, record.tile.clipped_boxes)
         if record.tile.radar is not None and record.tile.original is None:
             self.add("band_origins", f"{record.tile.source}: {record.tile.radar.band_origin}")
+            if record.tile.gsd_m is None:
+                self.add("without_georeference", record.tile.source)
         for box in record.tile.boxes:
             self.add("boxes", box.category)
         for question in record.questions:

@@ -52,6 +52,7 @@ COUNTS = (
     "caption_origins",
     "inferred_types",
     "band_origins",
+    "without_georeference",
     "licenses",
 )
 """What the manifest counts per split, in the order in which people are shown it."""

@@ -16,12 +16,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sarlang_hf.errors import ImageFault
 from sarlang_hf.files import write_atomically
 from sarlang_hf.imaging.contrast import Stretch
-from sarlang_hf.imaging.decode import UndecodableError
 from sarlang_hf.packaging.blame import Blame, ShardTask
 from sarlang_hf.packaging.build_shard import ShardPlan
 from sarlang_hf.packaging.options import BuildOptions
+from sarlang_hf.packaging.pixels import radar_band
 from sarlang_hf.packaging.shards import run_plans
 from sarlang_hf.packaging.survey import Survey
 from sarlang_hf.packaging.worker import Watch
@@ -87,17 +88,15 @@ def _histograms(tiles: Iterator[Tile], *, max_nodata: float) -> dict[str, Histog
     """
     from sarlang_hf.imaging.contrast import histogram
     from sarlang_hf.imaging.preprocess import filtered_intensity
-    from sarlang_hf.imaging.raster import read_band
 
     total: dict[str, Histogram] = {}
     for tile in tiles:
         if tile.radar is None or tile.original is not None:
             continue
         try:
-            band = read_band(tile.path, tile.radar.band, complex_magnitude=True)
-        except (UndecodableError, OSError):
+            intensity = filtered_intensity(radar_band(tile, tile.radar), tile.radar)
+        except ImageFault:
             continue
-        intensity = filtered_intensity(band, tile.radar)
         if np.isnan(intensity).mean() <= max_nodata:
             _merge(total, {tile.source: histogram(intensity)})
     return total

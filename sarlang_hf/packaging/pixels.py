@@ -25,7 +25,7 @@ MAX_NODATA = 0.95
 number; 0.95 keeps every tile on which something can be recognised."""
 
 FILTER = "refined_lee_7x7"
-_STEPS: dict[str, Any] = {"band": None, "input_scale": None, "filter": None, "low": None, "high": None, "nodata_share": 0.0}
+_STEPS: dict[str, Any] = {"band": None, "input_scale": None, "filter": None, "low": None, "high": None, "nodata_share": None}
 UNPROCESSED = json.dumps(_STEPS)
 """The `preprocessing` column of images that are passed on byte for byte."""
 
@@ -78,14 +78,33 @@ def read_images(tile: Tile, options: PixelOptions) -> TileImages:
         ImageFault: a file is absent, empty, truncated, too large, or not what the annotation says; or, screened, the tile is
             almost all nodata.
     """
+    rgb = _twin(tile) if options.with_rgb else None
     if tile.radar is None:
-        image, raw = _passed_on(tile), None
-    elif tile.original is not None:
-        image, raw = _passed_on(tile), _raw(tile, _band(tile, tile.original), tile.radar) if options.with_raw else None
-    else:
-        band = _band(tile, tile.path)
-        image, raw = _preprocessed(tile, band, tile.radar, options), _raw(tile, band, tile.radar) if options.with_raw else None
-    return TileImages(image, raw, _twin(tile) if options.with_rgb else None)
+        return TileImages(_passed_on(tile), None, rgb)
+    if tile.original is None:
+        band = radar_band(tile, tile.radar)
+        image = _preprocessed(tile, band, tile.radar, options)
+        return TileImages(image, _raw(tile, band, tile.radar) if options.with_raw else None, rgb)
+    raw = _raw(tile, radar_band(tile, tile.radar), tile.radar) if options.with_raw else None
+    return TileImages(_passed_on(tile), raw, rgb)
+
+
+def radar_band(tile: Tile, radar: Radar) -> Band:
+    """The radar raster of a tile, before anything is done to it.
+
+    Raises:
+        ImageFault: the file is not, or no longer, what its source saw.
+    """
+    from sarlang_hf.imaging.raster import read_band
+
+    path = tile.original or tile.path
+    with _reading(tile, path):
+        # Whether complex values are welcome was decided when the source read the header.
+        band = read_band(path, radar.band, complex_magnitude=True, max_pixels=_limit(tile))
+        if band.values.shape != (tile.height, tile.width):
+            height, width = band.values.shape
+            raise UndecodableError("size_mismatch", f"is {width}x{height} pixels, not {tile.width}x{tile.height}")
+    return band
 
 
 def _passed_on(tile: Tile) -> StoredImage:
@@ -109,9 +128,10 @@ def _preprocessed(tile: Tile, band: Band, radar: Radar, options: PixelOptions) -
 
 
 def _raw(tile: Tile, band: Band, radar: Radar) -> StoredImage:
-    from sarlang_hf.imaging.preprocess import raw_pixels
+    from sarlang_hf.imaging.preprocess import nodata_share, raw_pixels
 
-    return _encoded(tile, tile.original or tile.path, raw_pixels(band, radar), {**_STEPS, **_read_as(radar)})
+    steps = {**_STEPS, **_read_as(radar), "nodata_share": nodata_share(band, radar)}
+    return _encoded(tile, tile.original or tile.path, raw_pixels(band, radar), steps)
 
 
 def _twin(tile: Tile) -> StoredImage | None:
@@ -122,19 +142,6 @@ def _twin(tile: Tile) -> StoredImage | None:
     with _reading(tile, tile.optical):
         pixels = read_rgb(tile.optical, max_pixels=_limit(tile))
     return _encoded(tile, tile.optical, pixels, _STEPS)
-
-
-def _band(tile: Tile, path: Path) -> Band:
-    from sarlang_hf.imaging.raster import read_band
-
-    assert tile.radar is not None  # noqa: S101 (callers have looked)
-    with _reading(tile, path):
-        # Whether complex values are welcome was decided when the source read the header.
-        band = read_band(path, tile.radar.band, complex_magnitude=True, max_pixels=_limit(tile))
-        if path == tile.path and band.values.shape != (tile.height, tile.width):
-            height, width = band.values.shape
-            raise UndecodableError("size_mismatch", f"is {width}x{height} pixels now, {tile.width}x{tile.height} before")
-    return band
 
 
 def _limit(tile: Tile) -> int:

@@ -12,7 +12,7 @@ from sarlang_hf.schema import Config, Split
 from sarlang_hf.texts.infer import is_matched
 
 _QUESTION = [f"questions.list.element.{name}" for name in ("question", "answer", "type", "origin")]
-_VQA = ["source", "license", "preprocessing", "objects.list.element.category", *_QUESTION]
+_VQA = ["source", "license", "preprocessing", "gsd_m", "objects.list.element.category", *_QUESTION]
 _CAP = ["captions.list.element.kind", "captions.list.element.origin"]
 
 
@@ -22,7 +22,9 @@ def recount(folder: Path, manifest: Manifest, split: Split) -> dict[str, dict[st
     for row in read_rows(_paths(folder, manifest, "vqa", split), _VQA):
         _add(counts, "images", [row["source"]])
         _add(counts, "licenses", [f"{row['source']}: {row['license']}"])
-        _add(counts, "band_origins", [f"{row['source']}: {origin}" for origin in _band_origin(row["preprocessing"])])
+        found = _band_origin(row["preprocessing"])
+        _add(counts, "band_origins", [f"{row['source']}: {origin}" for origin in found])
+        _add(counts, "without_georeference", [row["source"] for _ in found if row["gsd_m"] is None])
         _add(counts, "boxes", [box["category"] for box in row["objects"]])
         _add(counts, "questions", [question["type"] for question in row["questions"]])
         _add(counts, "question_origins", [question["origin"] for question in row["questions"]])

@@ -43,8 +43,12 @@ def image_rows(record: TileRecord) -> dict[Config, dict[str, Any]]:
     rows: dict[Config, dict[str, Any]] = {"vqa": vqa_row(record)}
     if record.captions:
         rows["cap"] = caption_row(record)
-    variants: tuple[tuple[Config, StoredImage | None], ...] = (("raw", record.images.raw), ("rgb", record.images.rgb))
-    return rows | {config: _variant_row(record.tile, image) for config, image in variants if image is not None}
+    tile, raw, rgb = record.tile, record.images.raw, record.images.rgb
+    if raw is not None:
+        rows["raw"] = {**_image_columns(tile, raw), **_metadata(tile, raw)}
+    if rgb is not None:
+        rows["rgb"] = {**_image_columns(tile, rgb), **_metadata(tile, rgb), **_optical_metadata(tile)}
+    return rows
 
 
 def vqa_row(record: TileRecord) -> dict[str, Any]:
@@ -66,10 +70,6 @@ def question_rows(vqa: dict[str, Any], image_row: int) -> Sequence[dict[str, Any
     return [{**question, **shared} for question in vqa["questions"]]
 
 
-def _variant_row(tile: Tile, image: StoredImage) -> dict[str, Any]:
-    return {**_image_columns(tile, image), **_metadata(tile, image)}
-
-
 def _columns(text: Question | Caption, names: tuple[str, ...]) -> dict[str, Any]:
     """Like `dataclasses.asdict` without its deep copies, which took a tenth of a build's time."""
     return {name: getattr(text, name) for name in names}
@@ -78,6 +78,17 @@ def _columns(text: Question | Caption, names: tuple[str, ...]) -> dict[str, Any]
 def _image_columns(tile: Tile, image: StoredImage) -> dict[str, Any]:
     file = {"bytes": image.data, "path": image.name}
     return {"image": file, "image_id": tile.image_id, "source": tile.source, "scene": tile.scene}
+
+
+def _optical_metadata(tile: Tile) -> dict[str, Any]:
+    """What the optical twin does not share with its radar image."""
+    return {
+        "file_name": tile.optical.name if tile.optical else "",
+        "polarization": "",
+        "sensor": tile.optical_sensor,
+        "license": tile.optical_license,
+        "redistributable": tile.optical_redistributable,
+    }
 
 
 def _metadata(tile: Tile, image: StoredImage) -> dict[str, Any]:

@@ -5,7 +5,7 @@ tiles in id order, so that neither the build nor its workers hold the whole data
 
     OUT/.build/survey.sqlite
         tiles    image_id, input, split, draw, root, record, raw, tile (json)   one row per usable tile
-        rejects  image_id, reason, problem, place, screened                     one row per tile that is left out already
+        rejects  image_id, reason, problem, place, screened, texts              one row per tile that is left out already
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SCHEMA = """
 CREATE TABLE tiles (
     image_id TEXT PRIMARY KEY, input TEXT, split TEXT, draw TEXT, root TEXT, record TEXT, raw INTEGER, tile TEXT
 ) WITHOUT ROWID;
-CREATE TABLE rejects (image_id TEXT, reason TEXT, problem TEXT, place TEXT, screened INTEGER);
+CREATE TABLE rejects (image_id TEXT, reason TEXT, problem TEXT, place TEXT, screened INTEGER, texts INTEGER);
 """
 
 
@@ -47,12 +47,13 @@ class Reject:
     problem: str
     place: str
     screened: bool = False
+    texts: int = 0
 
     @classmethod
     def of(cls, fault: ImageFault) -> Reject:
         """The entry to file: places are relative to the source folder, wherever that lies today."""
         place = fault.place.removeprefix(f"{fault.root}/")
-        return cls(fault.image_id, fault.reason, fault.problem, place, fault.screened)
+        return cls(fault.image_id, fault.reason, fault.problem, place, fault.screened, fault.texts)
 
 
 def survey(
@@ -87,7 +88,7 @@ def survey(
                 if isinstance(item, Tile):
                     _insert(db, item, source.name, seed)
                 elif skip_faults or item.screened:
-                    db.execute("INSERT INTO rejects VALUES (?, ?, ?, ?, ?)", tuple(asdict(Reject.of(item)).values()))
+                    db.execute("INSERT INTO rejects VALUES (?, ?, ?, ?, ?, ?)", tuple(asdict(Reject.of(item)).values()))
                 else:
                     raise item
                 seen += 1
@@ -147,7 +148,7 @@ class Survey:
     def rejects(self) -> list[Reject]:
         with self._read() as db:
             rows = db.execute("SELECT * FROM rejects ORDER BY image_id, reason, place").fetchall()
-        return [Reject(image_id, reason, problem, place, bool(screened)) for image_id, reason, problem, place, screened in rows]
+        return [Reject(*where, screened=bool(screened), texts=texts) for *where, screened, texts in rows]
 
     @contextmanager
     def _read(self) -> Iterator[sqlite3.Connection]:

@@ -35,8 +35,8 @@ class Source(Protocol):
     def inputs(self) -> dict[str, Path]:
         """What tells one such source from another, by name within the source; the manifest records it.
 
-        Files count by their content: the annotations, which decide the texts. A folder counts by its listing, the names and
-        sizes of all files in it: enough to notice other images without reading them.
+        Files count by their content: the annotations, which decide the texts. A folder counts by the names, sizes
+        and some bytes of all files in it: enough to notice other images without reading them whole.
         """
         ...
 

@@ -33,7 +33,7 @@ class SourceFolders:
         others: folders of sources that other packages register, by their registered name.
         class_map: our category for each class of the COCO sets.
         settings: how the radar rasters are read.
-        by_source: settings of single sources (`RASTER_SOURCES`) that differ from `settings`.
+        by_source: settings of single sources (`RASTER_SOURCES`, or `paired/NAME`) that differ from `settings`.
         turn_south: whether SpaceNet6 tiles seen from the south are turned by 180 degrees.
     """
 
@@ -50,8 +50,10 @@ class SourceFolders:
     by_source: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     turn_south: bool = False
 
-    def of(self, source: str) -> RasterSettings:
-        return replace(self.settings, **self.by_source.get(source, {}))  # type: ignore[arg-type]  # str fields alone
+    def of(self, source: str, label: str = "") -> RasterSettings:
+        """The settings of a source; those of `paired/a` go before those of `paired`."""
+        chosen = self.by_source.get(source, {}) | (self.by_source.get(f"{source}/{label}", {}) if label else {})
+        return replace(self.settings, **chosen)  # type: ignore[arg-type]  # str fields alone
 
 
 def open_sources(folders: SourceFolders, *, progress: Callable[[str, int, int], None] | None = None) -> list[Source]:
@@ -83,7 +85,7 @@ def open_sources(folders: SourceFolders, *, progress: Callable[[str, int, int], 
     if folders.openearthmap_sar is not None:
         found.append(OpenEarthMapSAR(root_of(folders.openearthmap_sar), settings=folders.of("openearthmap_sar")))
     found += [Coco(root_of(root), label=label, class_map=folders.class_map) for label, root in folders.coco.items()]
-    found += [Paired(root_of(root), label=label, settings=folders.of("paired")) for label, root in folders.paired.items()]
+    found += [Paired(root_of(root), label=label, settings=folders.of("paired", label)) for label, root in folders.paired.items()]
     found += [source_class(name)(root_of(root)) for name, root in folders.others.items()]
     if not found:
         remedy = "give a folder, e.g. --sardet DIR, --paired DIR or --released DIR"
@@ -92,9 +94,10 @@ def open_sources(folders: SourceFolders, *, progress: Callable[[str, int, int], 
 
 
 def _check(folders: SourceFolders) -> None:
+    known = [*RASTER_SOURCES, *(f"paired/{label}" for label in folders.paired if label)]
     for name in folders.by_source:
-        if name not in RASTER_SOURCES:
-            remedy = f"settings can be given for {', '.join(RASTER_SOURCES)}"
+        if name not in known:
+            remedy = f"settings can be given for {', '.join(known)}"
             raise UsageError(f"{name!r} is no source of radar rasters", place="raster settings", remedy=remedy)
     if folders.turn_south and folders.released is not None:
         problem = "the texts released with SARLANG-1M speak of unturned images: their 'top left' would be wrong"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sarlang_hf.errors import SourceError
 from sarlang_hf.sources.base import SIMULATION_MARKER
@@ -13,6 +15,8 @@ from sarlang_hf.sources.files import is_file, is_folder, reading
 
 GEOTIFF = (".tif", ".tiff")
 ANY_RASTER = (*GEOTIFF, ".png", ".jpg", ".jpeg")
+_MARKER_BYTES = 1 << 16
+"""More than the simulator ever writes; a longer file is not read further."""
 
 
 def rasters_in(folder: Path, extensions: Sequence[str] = GEOTIFF) -> dict[str, Path]:
@@ -42,6 +46,25 @@ def rasters_in(folder: Path, extensions: Sequence[str] = GEOTIFF) -> dict[str, P
     return dict(sorted(found.items()))
 
 
-def is_simulated(root: Path) -> bool:
-    """Whether the simulator's marker lies in the folder, or up to two levels above: a part of its tree may be given as well."""
-    return any(is_file(folder / SIMULATION_MARKER) for folder in (root, *root.parents[:2]))
+def is_simulated(root: Path, *, layout: str = "") -> bool:
+    """Whether the simulator's marker lies in the folder; or up to two levels above, since a part of its tree may be given.
+
+    A folder of real images may lie within a simulated tree, too. So a marker above counts only if it speaks of `layout`, the
+    simulator's name for the source's own; without one, no marker above counts.
+    """
+    if is_file(root / SIMULATION_MARKER):
+        return True
+    return any(_layout(folder / SIMULATION_MARKER) == layout for folder in root.parents[:2]) if layout else False
+
+
+def _layout(marker: Path) -> Any:
+    """The layout that a marker speaks of; None if it is none of the simulator's."""
+    if not is_file(marker):
+        return None
+    with reading(marker), marker.open("rb") as file:
+        start = file.read(_MARKER_BYTES)
+    try:
+        content = json.loads(start)
+    except (ValueError, RecursionError):
+        return None
+    return content.get("layout") if isinstance(content, dict) else None

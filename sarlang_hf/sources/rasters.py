@@ -10,20 +10,20 @@ from typing import Any
 from sarlang_hf.errors import ImageFault, UsageError
 from sarlang_hf.imaging.decode import UndecodableError
 from sarlang_hf.imaging.polarization import (
-    DEFAULT_ORDER,
     BandChoice,
     PolOrder,
     choose_band,
     parse_pol_order,
     parse_polarization,
 )
-from sarlang_hf.imaging.raster import MAX_RASTER_PIXELS, RasterHeader, read_header, require_dtype
+from sarlang_hf.imaging.raster import MAX_RASTER_PIXELS, RasterHeader, read_header, require_dtype, require_optical
 from sarlang_hf.imaging.scale import InputScale
 from sarlang_hf.schema import Box, Polarization, Radar, SourceName, Tile, ZeroMeaning
 from sarlang_hf.sources.twins import difference_of
 
 _MAGNITUDE_SCALE = "amplitude"
-_MEND = "mend or restore the file, or leave such images out with --on-error skip"
+_SKIP = "or leave such images out with --on-error skip"
+_MEND = f"mend or restore the file, {_SKIP}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,33 +72,46 @@ class RasterSet:
         root: the source folder.
         license: terms of the images.
         redistributable: whether those terms allow passing the images on.
+        optical_license, optical_redistributable: the same of the optical twins.
         sensor: the radar.
         input_scale: what a pixel means unless the settings say otherwise.
         zero: what a pixel of 0 means.
         settings: how to read the rasters.
         preferred: the polarization that `auto` means; None for the first band.
+        order: documented polarizations of the bands of files that do not name them; None where nothing is documented.
+        one_band: whether the source documents one band: files with more are none of its radar images.
     """
 
     source: SourceName
     root: Path
     license: str
     redistributable: bool
+    optical_license: str
+    optical_redistributable: bool
     sensor: str
     input_scale: str
     zero: ZeroMeaning
     settings: RasterSettings
     preferred: Polarization | None = None
+    order: PolOrder | None = None
+    one_band: bool = False
 
     @property
     def scale(self) -> str:
         return str(InputScale.parse(self.settings.input_scale or self.input_scale))
 
     def parameters(self) -> dict[str, Any]:
-        """The settings that decide the tiles, as the manifest records them."""
+        """The settings that decide the tiles, as the manifest records them.
+
+        `pol_order` is what `choose_band` is told: None where no order applies, since files have one band; `default` where
+        neither the user nor the source gives one, and the number of bands decides.
+        """
         settings = self.settings
+        order = settings.order or self.order
+        applied = order is None or len(order) == 1 if self.one_band else True
         return {
             "polarization": settings.polarization,
-            "pol_order": ",".join(settings.order or DEFAULT_ORDER),
+            "pol_order": XXX,
             "pol_order_is_default": settings.pol_order is None,
             "input_scale": self.scale,
             "zero": self.zero,
@@ -129,6 +142,11 @@ class RasterSet:
             screened=screened,
         )
 
+    def refusal(self, stem: str, path: Path, error: UndecodableError) -> ImageFault:
+        """The fault of the image `stem` because the file `path` cannot be read as it is."""
+        remedy = f"{error.remedy}, {_SKIP}" if error.remedy else _MEND
+        return self.fault(stem, path, error.reason, str(error), remedy=remedy)
+
 
 @dataclass(frozen=True, slots=True)
 class RasterFiles:
@@ -138,6 +156,7 @@ class RasterFiles:
         stem: name within the source.
         path: the radar raster.
         optical: its twin, None if there is none.
+        optical_sensor: what took the twin, empty where unknown.
         scene: the acquisition.
         place, country: where it lies.
         lat, lon: degrees, for rasters without georeference.
@@ -147,6 +166,7 @@ class RasterFiles:
     stem: str
     path: Path
     optical: Path | None
+    optical_sensor: str = ""
     scene: str = ""
     place: str = ""
     country: str = ""
@@ -196,6 +216,7 @@ def tile_of(
         redistributable=found_in.redistributable,
         radar=radar,
         optical=files.optical,
+        **({} if files.optical is None else _terms_of_twin),
         turned=files.turned,
         scene=files.scene,
         place=files.place,
@@ -212,7 +233,7 @@ def _header(path: Path, stem: str, found_in: RasterSet) -> RasterHeader:
     try:
         return read_header(path, max_pixels=found_in.settings.max_pixels)
     except UndecodableError as error:
-        raise found_in.fault(stem, path, error.reason, str(error)) from error
+        raise found_in.refusal(stem, path, error) from error
     except FileNotFoundError as error:
         raise found_in.fault(stem, path, "missing_image", "is absent") from error
     except OSError as error:
@@ -223,16 +244,20 @@ def _radar(header: RasterHeader, files: RasterFiles, found_in: RasterSet) -> tup
     """Which band to read, and how."""
     settings = found_in.settings
     try:
+        if found_in.one_band and header.bands != 1:
+            remedy = "look whether the folders of radar and optical images are exchanged"
+            problem = f"has {header.bands} bands; radar images of this source have one"
+            raise UndecodableError("wrong_band_count", problem, remedy=remedy)
         require_dtype(header.dtype, complex_magnitude=settings.complex_magnitude)
         choice = choose_band(
             header.descriptions,
             header.bands,
             polarization=settings.polarization,
-            order=settings.order,
+            order=settings.order or found_in.order,
             preferred=found_in.preferred,
         )
     except UndecodableError as error:
-        raise found_in.fault(files.stem, files.path, error.reason, str(error)) from error
+        raise found_in.refusal(files.stem, files.path, error) from error
     if header.is_complex and settings.input_scale not in (None, _MAGNITUDE_SCALE):
         problem = f"holds complex values, whose magnitude is an amplitude, not {settings.input_scale}"
         raise found_in.fault(files.stem, files.path, "complex", problem, remedy="give --input-scale amplitude for this source")
@@ -247,6 +272,10 @@ def _check_twin(header: RasterHeader, files: RasterFiles, found_in: RasterSet) -
         remedy = "keep such tiles with --keep-incomplete"
         raise found_in.fault(files.stem, files.path, "missing_twin", "has no optical twin", remedy=remedy, screened=True)
     twin = _header(files.optical, files.stem, found_in)
+    try:
+        require_optical(twin.bands, twin.dtype)
+    except UndecodableError as error:
+        raise found_in.refusal(files.stem, files.optical, error) from error
     if difference := difference_of(header, twin):
         raise found_in.fault(files.stem, files.optical, "twin_mismatch", f"does not fit its radar image: {difference}")
 
