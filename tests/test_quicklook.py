@@ -246,7 +246,9 @@ class TestCommand:
         rng = np.random.default_rng(0)
         slc = (rng.normal(size=(64, 64)) + 1j * rng.normal(size=(64, 64))).astype(np.complex64)
         tile = write(tmp_path / "tile.tif", slc)
-        assert "--complex magnitude" in str(fault(tile, "--out", tmp_path))
+        refused = fault(tile, "--out", tmp_path)
+        assert refused.problem == "holds complex values (complex64)"
+        assert refused.remedy == "read their magnitude, an amplitude, with --complex magnitude, or leave this tile out"
         assert "db" in fault(tile, "--complex", "magnitude", "--input-scale", "db", "--out", tmp_path).problem
         assert report(tile, "--complex", "magnitude", "--out", tmp_path)[0]["input_scale"] == "amplitude"
 
@@ -257,7 +259,8 @@ class TestCommand:
             (["--polarization", "RH"], "no polarization"),
             (["--pol-order", "HH,HH"], "no order of polarizations"),
             (["--stretch", "sqrt"], "--stretch"),
-            (["--max-pixels", "63"], "--max-pixels"),
+            (["--max-pixels", "63"], "-> raise --max-pixels to 64, or leave this tile out"),
+            (["--pol-order", "VV", "--polarization", "VH"], "-> choose another one with --polarization, or leave"),
         ],
     )
     def test_options_that_make_no_sense(self, tmp_path: Path, arguments: list[str], said: str) -> None:
@@ -274,6 +277,7 @@ class TestCommand:
             error = fault(tmp_path / name, "--input-scale", "db", "--out", tmp_path)
             assert isinstance(error, SourceError)
             assert error.place == str(tmp_path / name)
+            assert "--" not in str(error)  # no option mends them
         assert not list(tmp_path.glob("*.png"))
 
     def test_an_output_folder_that_is_a_file(self, tmp_path: Path) -> None:
@@ -289,6 +293,6 @@ def test_quicklooks_of_real_tiles(realdata: Path, tmp_path: Path) -> None:
     [slc] = report(realdata / "rasters/sar_hh.tif", "--complex", "magnitude", "--out", tmp_path)
     assert slc["enl"]["before"] == pytest.approx(1, rel=0.1)  # single-look complex
     error = fault(realdata / "rasters/sar_hh.tif", "--out", tmp_path)
-    assert "--complex magnitude" in error.problem
+    assert "--complex magnitude" in error.remedy
     pairs = report(*(realdata / "paired/sar").glob("*.tif"), "--input-scale", "db", "--pol-order", "VV,VH", "--out", tmp_path)
     assert [(pair["polarization"], pair["nodata_share"]) for pair in pairs] == [("VV", 0.0)] * 5

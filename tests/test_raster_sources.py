@@ -74,11 +74,54 @@ def test_a_spacenet6_tile(tmp_path: Path) -> None:
 @pytest.mark.parametrize("given_folder", ["", "train", "train/AOI_11_Rotterdam"])
 def test_spacenet6_may_be_given_from_any_level(tmp_path: Path, given_folder: str) -> None:
     root = spacenet6_tree(tmp_path, {1: quad()})
-    (root / SIMULATION_MARKER).write_text("{}")  # must be noticed from below, too: it forces the dataset's kind
+    (root / SIMULATION_MARKER).write_text('{"layout": "spacenet6"}')  # is noticed from below, too: it forces the dataset's kind
     source = SpaceNet6(root / given_folder)
     [tile] = tiles(source)
     assert source.simulated
     assert (tile.license, tile.redistributable) == ("CC0-1.0", True)
+    assert (tile.optical_license, tile.optical_redistributable, tile.optical_sensor) == ("CC0-1.0", True, "")
+
+
+@pytest.mark.parametrize("above", [1, 2])
+@pytest.mark.parametrize("marker", ['{"layout": "sardet"}', "{}", "[]", "{", "[" * 9999, "\\xff"])
+def test_real_images_in_a_folder_of_a_simulated_tree_stay_real(tmp_path: Path, marker: str, above: int) -> None:
+    root = tmp_path / "a/b"
+    dfc2023_track(root / "track1", [NEW_YORK])
+    (root.parents[above - 1] / SIMULATION_MARKER).write_text(marker)
+    source = DFC2023(root)
+    [tile] = tiles(source)
+    assert (source.simulated, tile.license, tile.redistributable) == (False, "DFC2023 terms (no redistribution)", False)
+    (root.parents[above - 1] / SIMULATION_MARKER).write_text('{"layout": "dfc2023"}')
+    assert DFC2023(root).simulated
+
+
+def test_pairs_are_simulated_by_a_marker_beside_them_alone(tmp_path: Path) -> None:
+    # The simulator has no layout of pairs, so one above speaks of something else.
+    root = paired_tree(tmp_path / "pairs", ["a.png"], ["a.png"])
+    (tmp_path / SIMULATION_MARKER).write_text('{"layout": "dfc2023"}')
+    assert not Paired(root).simulated
+    (root / SIMULATION_MARKER).write_text("{}")
+    [tile] = tiles(Paired(root))
+    assert (tile.license, tile.optical_license, tile.optical_redistributable) == ("CC0-1.0", "CC0-1.0", True)
+
+
+def test_optical_twins_carry_their_own_terms(tmp_path: Path) -> None:
+    berlin = "GF2_Berlin_52.5000_13.4000.tif"
+    dfc2023_track(tmp_path / "d/track1", [NEW_YORK, berlin], ["P_0000.tif"])
+    dfc = "DFC2023 terms (no redistribution)"
+    sources: dict[Source, list[tuple[str, bool, str]]] = {
+        SpaceNet6(spacenet6_tree(tmp_path / "s", {1: quad()})): [("CC-BY-SA-4.0", True, "WorldView-2")],
+        DFC2023(tmp_path / "d"): [(dfc, False, "Gaofen-2"), (dfc, False, "SuperView-1"), (dfc, False, "")],
+        OpenEarthMapSAR(openearthmap_tree(tmp_path / "o", {"train": ["A_1"]})): [("terms of NAIP, IGN or GSI", False, "")],
+        Paired(paired_tree(tmp_path / "p", ["a.png"], ["a.png"])): [("unknown", False, "")],
+    }
+    for source, expected in sources.items():
+        found = [(tile.optical_license, tile.optical_redistributable, tile.optical_sensor) for tile in tiles(source)]
+        assert found == expected
+    [alone] = tiles(
+        SpaceNet6(spacenet6_tree(tmp_path / "t", {1: quad()}, twins=False), settings=RasterSettings(keep_incomplete=True))
+    )
+    assert (alone.optical_license, alone.optical_redistributable, alone.optical_sensor) == ("", False, "")
 
 
 def test_band_descriptions_win_over_the_documented_order(tmp_path: Path) -> None:
@@ -101,6 +144,16 @@ def test_settings_reach_the_tile_and_the_manifest(tmp_path: Path) -> None:
     assert json.loads(json.dumps(parameters)) == parameters
     default = SpaceNet6(source.root).parameters()
     assert (default["pol_order"], default["pol_order_is_default"], default["turn_south"]) == ("HH,HV,VH,VV", True, False)
+
+
+def test_the_manifest_names_no_order_of_bands_that_is_not_applied(tmp_path: Path) -> None:
+    dfc, oem = dfc2023_track(tmp_path / "track1", [NEW_YORK]), openearthmap_tree(tmp_path / "o", {"train": ["A_1"]})
+    pairs = paired_tree(tmp_path / "p", ["a.tif"], ["a.tif"])
+    for given, one_band, several in ((None, None, "default"), ("VV,VH", None, "VV,VH"), ("VV", "VV", "VV")):
+        settings = replace(DB, pol_order=given)
+        assert DFC2023(dfc, settings=settings).parameters()["pol_order"] == one_band
+        assert OpenEarthMapSAR(oem, settings=settings).parameters()["pol_order"] == one_band
+        assert Paired(pairs, settings=settings).parameters()["pol_order"] == several
 
 
 def test_tiles_without_a_twin_are_incomplete(tmp_path: Path) -> None:
@@ -218,19 +271,67 @@ def test_radar_rasters_that_cannot_be_read(root: Path) -> None:
     path = radar_file(root)
     for spoil, reason, said in (
         (lambda: write_tif(path, speckle(1, bands=3)), "wrong_band_count", "--pol-order"),
-        (lambda: write_tif(path, speckle(1, bands=2), descriptions=("VV", "VH")), "no_such_band", "HH"),
-        (lambda: write_tif(path, np.ones((4, 24, 32), np.int64)), "unsupported_dtype", "int64"),
+        (lambda: write_tif(path, speckle(1, bands=2), descriptions=("VV", "VH")), "no_such_band", "--polarization"),
+        (lambda: write_tif(path, np.ones((4, 24, 32), np.int64)), "unsupported_dtype", "store them as one of"),
         (lambda: write_tif(path, quad().astype(np.complex64)), "complex", "--complex magnitude"),
         (lambda: declared_tif(path, 65536, 65536), "too_large", "--max-pixels"),
-        (lambda: path.write_bytes(b""), "empty_file", "empty"),
-        (lambda: path.write_bytes(b"II*\x00" + bytes(40)), "undecodable", "GeoTIFF"),
-        (lambda: path.unlink() or path.symlink_to("gone.tif"), "missing_image", "absent"),
+        (lambda: path.write_bytes(b""), "empty_file", "mend or restore the file"),
+        (lambda: path.write_bytes(b"II*\x00" + bytes(40)), "undecodable", "mend or restore the file"),
+        (lambda: path.unlink() or path.symlink_to("gone.tif"), "missing_image", "mend or restore the file"),
     ):
         spoil()
         found = fault(SpaceNet6(root))
         assert (found.reason, found.screened, found.place) == (reason, False, str(path))
-        assert said in found.problem
+        assert said in found.remedy  # the arrow line names the option, and the filed problem does not
+        assert found.remedy.endswith(", or leave such images out with --on-error skip")
+        assert "--" not in found.problem
         assert found.problem.startswith("train/AOI_11_Rotterdam/SAR-Intensity/")
+
+
+def test_faults_read_as_one_sentence(root: Path) -> None:
+    path, name = radar_file(root), f"train/AOI_11_Rotterdam/SAR-Intensity/{radar_file(root).name}"
+    write_tif(path, np.ones((4, 24, 32), np.int64))
+    assert fault(SpaceNet6(root)).problem == f"{name} has pixels of type int64"
+    path.write_bytes(b"")
+    assert fault(SpaceNet6(root)).problem == f"{name} is empty"
+    path.write_bytes(b"II*\x00" + bytes(40))
+    assert fault(SpaceNet6(root)).problem.startswith(f"{name} is not a whole GeoTIFF (")
+
+
+def test_twins_that_are_no_optical_images_are_found_by_their_headers(root: Path) -> None:
+    for pixels, reason, said in (
+        (colours(1)[:1], "wrong_band_count", "has 1 band; an optical image has three"),
+        (colours(1)[:2], "wrong_band_count", "has 2 bands; an optical image has three"),
+        (colours(1).astype(np.float32), "unsupported_dtype", "has pixels of type float32; an optical image has uint8"),
+        (colours(1).astype(np.int16), "unsupported_dtype", "has pixels of type int16"),
+    ):
+        write_tif(twin_file(root), pixels)
+        found = fault(SpaceNet6(root, settings=RasterSettings(keep_incomplete=True)))
+        assert (found.reason, found.screened, found.place) == (reason, False, str(twin_file(root)))
+        assert said in found.problem
+
+
+def test_folders_of_radar_and_optical_images_that_are_exchanged(tmp_path: Path) -> None:
+    dfc, oem = dfc2023_track(tmp_path / "track1", [NEW_YORK]), openearthmap_tree(tmp_path / "o", {"train": ["A_1"]})
+    for folder, radar, optical in ((dfc / "train", "sar", "rgb"), (oem / "train", "sar_images", "rgb_images")):
+        (folder / radar).rename(folder / "other")
+        (folder / optical).rename(folder / radar)
+        (folder / "other").rename(folder / optical)
+    for source in (DFC2023(tmp_path), OpenEarthMapSAR(oem)):
+        found = fault(source)
+        assert (found.reason, found.screened) == ("wrong_band_count", False)
+        assert found.problem.endswith("has 3 bands; radar images of this source have one")
+        assert "exchanged" in found.remedy
+
+
+def test_pixel_types_are_judged_before_any_pixel_is_read(tmp_path: Path) -> None:
+    import tifffile
+
+    root = paired_tree(tmp_path, ["a.tif"], ["a.png"])
+    for dtype in ("float16", "int8", "int64"):
+        tifffile.imwrite(root / "sar/a.tif", np.ones((24, 32), dtype))
+        found = fault(Paired(root, settings=DB))
+        assert (found.reason, found.problem) == ("unsupported_dtype", f"sar/a.tif has pixels of type {dtype}")
 
 
 def test_complex_rasters_become_amplitudes_on_request(root: Path) -> None:
@@ -289,10 +390,11 @@ SQUARE = {"image_id": 1, "category_id": 1, "bbox": [3, 4, 10, 6]}
 @pytest.mark.parametrize("heights", ["dsm", "height"])
 def test_both_tracks_in_both_spellings(tmp_path: Path, place: str, heights: str) -> None:
     dfc2023_track(tmp_path / "track1", [NEW_YORK], ["P_0000.tif"], annotations=[SQUARE], file=f"{place}roof_fine_train.json")
-    dfc2023_track(tmp_path / "track2", [NEW_YORK], file=f"{place}buildings_only_train.json", heights=heights)
+    berlin = "GF2_Berlin_52.5000_13.4000.tif"
+    dfc2023_track(tmp_path / "track2", [berlin], file=f"{place}buildings_only_train.json", heights=heights)
     source = DFC2023(tmp_path)
     found = tiles(source)
-    stems = ["track1/SV_NewYork_40.7401_-73.9915", "track1/P_0000", "track2/SV_NewYork_40.7401_-73.9915"]
+    stems = ["track1/SV_NewYork_40.7401_-73.9915", "track1/P_0000", "track2/GF2_Berlin_52.5000_13.4000"]
     assert [tile.stem for tile in found] == stems
     first = found[0]
     assert first.radar == Radar(band=1, band_origin="only", input_scale="amplitude", zero="border")
@@ -302,6 +404,32 @@ def test_both_tracks_in_both_spellings(tmp_path: Path, place: str, heights: str)
     assert (found[1].boxes, found[1].place, first.boxes_complete) == ((), "", False)
     assert all(tile.optical == tile.path.parent.parent / "rgb" / tile.path.name for tile in found)
     assert f"track1/{place}roof_fine_train.json" in source.inputs()
+
+
+def test_a_training_tile_of_both_tracks_is_used_once(tmp_path: Path) -> None:
+    """It is one image, and the split must not put one copy into train and the other into test."""
+    rio, berlin = "SV_Rio_-22.9000_-43.2000.tif", "GF2_Berlin_52.5000_13.4000.tif"
+    track = dfc2023_track(tmp_path / "track1", [NEW_YORK], ["P_0000.tif"], annotations=[SQUARE])
+    for part, pixels in (("sar", speckle(1, dtype="uint16")), ("rgb", colours(1))):
+        write_tif(track / "train" / part / rio, pixels)  # not annotated
+    broken = [{"image_id": 1, "category_id": 9, "bbox": [1, 1, 4, 4]}]  # of the copy that is left out
+    file = "buildings_only_train.json"
+    dfc2023_track(tmp_path / "track2", [NEW_YORK, rio, berlin], ["P_0000.tif"], annotations=broken, file=file)
+    items = list(DFC2023(tmp_path).tiles())
+    faults = {item.image_id: (item.reason, item.screened) for item in items if isinstance(item, ImageFault)}
+    left_out = ("in_both_tracks", True)
+    assert faults == {
+        "dfc2023/track2/SV_NewYork_40.7401_-73.9915": left_out,
+        "dfc2023/track2/SV_Rio_-22.9000_-43.2000": left_out,
+    }
+    assert [item.stem for item in items if isinstance(item, Tile)] == [
+        "track1/SV_NewYork_40.7401_-73.9915",
+        "track1/SV_Rio_-22.9000_-43.2000",
+        "track1/P_0000",
+        "track2/GF2_Berlin_52.5000_13.4000",
+        "track2/P_0000",
+    ]
+    assert not [item for item in DFC2023(tmp_path / "track2").tiles() if getattr(item, "reason", "") == "in_both_tracks"]
 
 
 def test_a_track_given_alone_is_told_by_its_annotations(tmp_path: Path) -> None:
@@ -348,19 +476,31 @@ def test_roofs_without_a_box_get_it_from_their_outline(tmp_path: Path) -> None:
         ({"category_id": 1, "bbox": [30, 1, 9, 4]}, "bad_box"),
         ({"category_id": 1, "bbox": [3, 1, 0, 4]}, "bad_box"),
         ({"category_id": 1, "bbox": [3, 1, 0, 4], "segmentation": {"size": [24, 32], "counts": "k3"}}, "bad_box"),
+        ({"category_id": 1, "bbox": None, "segmentation": {"size": [24, 32], "counts": "k3"}}, "bad_box"),
+        ({"category_id": 1, "bbox": None, "segmentation": {"size": [10**30, 32], "counts": [4]}}, "bad_box"),
+        ({"category_id": 1, "bbox": ["a", 1, 4, 4], "segmentation": None}, "bad_box"),
+        ({"category_id": 1}, "bad_box"),
     ],
 )
 def test_roofs_that_cannot_be(tmp_path: Path, annotation: dict[str, Any], reason: str) -> None:
-    dfc2023_track(tmp_path / "track1", [NEW_YORK], annotations=[{"image_id": 1, **annotation}])
+    marks = [{"image_id": 1, **annotation}, {**SQUARE, "image_id": 2}]
+    dfc2023_track(tmp_path / "track1", [NEW_YORK, "P_1.tif"], annotations=marks)
     found = fault(DFC2023(tmp_path))
     assert (found.reason, found.image_id) == (reason, "dfc2023/track1/SV_NewYork_40.7401_-73.9915")
+    [other] = [item for item in DFC2023(tmp_path).tiles() if isinstance(item, Tile)]
+    assert len(other.boxes) == 1  # one broken roof is the fault of its image, not of the file
 
 
-def test_a_roof_with_neither_box_nor_outline_damages_the_file(tmp_path: Path) -> None:
-    dfc2023_track(tmp_path / "track1", [NEW_YORK], annotations=[{"image_id": 1, "category_id": 1}])
-    with pytest.raises(SourceError, match="expected a box") as caught:
-        list(DFC2023(tmp_path).tiles())
-    assert caught.value.place.endswith("roof_fine_train.json: annotations[0].bbox")
+@pytest.mark.parametrize("given", [{}, {"bbox": [3, 4, 10, 6]}])
+@pytest.mark.parametrize("size", [[32, 24], [48, 16], [12, 64]])  # as many pixels as 24 rows of 32
+def test_run_lengths_for_an_image_of_another_size(tmp_path: Path, size: list[int], given: dict[str, Any]) -> None:
+    shape = np.zeros(size, np.uint8)
+    shape[3:9, 5:12] = 1
+    mark = {"image_id": 1, "category_id": 1, "segmentation": {"size": size, "counts": runs(shape)}, **given}
+    dfc2023_track(tmp_path / "track1", [NEW_YORK], annotations=[mark])
+    found = fault(DFC2023(tmp_path))
+    said = f"annotations[0]: its run-length code is for {size[1]}x{size[0]} pixels, the image has 32x24"
+    assert (found.reason, said in found.problem) == ("bad_box", True)
 
 
 def test_only_read_coco_for_outlines_takes_them(tmp_path: Path) -> None:

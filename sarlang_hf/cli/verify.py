@@ -57,7 +57,7 @@ def verify(dataset: Path, official: bool, as_json: bool) -> None:
 def _compared(dataset: Path) -> tuple[list[Difference], list[SourceDifference]]:
     manifest = read_manifest(dataset)
     listed = [json.loads(line) for line in (dataset / "rejects.jsonl").read_text().splitlines()]
-    left_out = ((reject["image_id"], reject["reason"]) for reject in listed)
+    left_out = ((reject["image_id"], reject["reason"], reject.get("texts", 0)) for reject in listed)
     return official_differences(manifest.counts), source_differences(manifest.counts, left_out)
 
 

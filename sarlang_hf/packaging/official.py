@@ -8,8 +8,8 @@ types are inferred.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sarlang_hf.packaging.manifest import Counts
@@ -86,12 +86,13 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class SourceDifference:
-    """A source's number of images beside Table 1's, and how many images we left out, by reason."""
+    """A source's number of images beside Table 1's; how many images we left out, and texts with them, by reason."""
 
     source: SourceName
     ours: int
     paper: int
     left_out: dict[str, int]
+    texts_left_out: dict[str, int]
 
 
 def official_differences(counts: Counts) -> list[Difference]:
@@ -109,18 +110,27 @@ def meets_table_6(counts: Counts) -> bool:
     return not mismatches(_texts(counts))
 
 
-def source_differences(counts: Counts, left_out: Iterable[tuple[str, str]]) -> list[SourceDifference]:
+def source_differences(counts: Counts, left_out: Iterable[tuple[str, str, int]]) -> list[SourceDifference]:
     """Table 1 beside our images, source by source.
 
     Args:
         counts: `Manifest.counts`.
-        left_out: (image id, reason) of every line of `rejects.jsonl`.
+        left_out: (image id, reason, number of its texts) of every line of `rejects.jsonl`.
     """
-    reasons: dict[str, Counter[str]] = {}
-    for image_id, reason in left_out:
-        reasons.setdefault(image_id.partition("/")[0], Counter())[reason] += 1
+    images: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    texts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for image_id, reason, number in left_out:
+        source = image_id.partition("/")[0]
+        images[source][reason] += 1
+        texts[source][reason] += number
     return [
-        SourceDifference(source, _count(counts, "images", [source]), paper, dict(sorted(reasons.get(source, Counter()).items())))
+        SourceDifference(
+            source,
+            _count(counts, "images", [source]),
+            paper,
+            left_out=dict(sorted(images[source].items())),
+            texts_left_out={reason: number for reason, number in sorted(texts[source].items()) if number},
+        )
         for source, paper in IMAGES_OF_SOURCE.items()
     ]
 
@@ -133,10 +143,17 @@ def difference_lines(differences: Sequence[Difference]) -> list[str]:
 
 
 def source_lines(differences: Sequence[SourceDifference]) -> list[str]:
-    """Images by source as an aligned table in plain text; what was left out stands behind, reason by reason."""
+    """Images by source as an aligned table in plain text; what was left out stands behind, reason by reason.
+
+    A line below says how many texts went with it, if any did: that many are lacking in Table 6.
+    """
     heading = ("source", "ours", "Table 1", "difference", "left out")
-    rows = [(d.source, f"{d.ours:,}", f"{d.paper:,}", _signed(d.ours - d.paper), _listed(d.left_out)) for d in differences]
-    return _aligned([heading, *rows])
+    rows = [(d.source, f"{d.ours:,}", f"{d.paper:,}", _signed(d.ours - d.paper), _left_out(d)) for d in differences]
+    lost = sum(number for difference in differences for number in difference.texts_left_out.values())
+    return [
+        *_aligned([heading, *rows]),
+        *([f"With images that were left out went {lost:,} texts, which the counts lack."] * (lost > 0)),
+    ]
 
 
 def _images(counts: Counts) -> list[Difference]:
@@ -207,8 +224,9 @@ def _verdict(difference: Difference) -> str:
     return "differs" if difference.excess else "agrees"
 
 
-def _listed(numbers: Mapping[str, int]) -> str:
-    return ", ".join(f"{reason} {number:,}" for reason, number in numbers.items()) or "-"
+def _left_out(difference: SourceDifference) -> str:
+    texts = {reason: f" ({_texts_of(number)})" for reason, number in difference.texts_left_out.items()}
+    return ", ".join(f"{reason} {number:,}{texts.get(reason, '')}" for reason, number in difference.left_out.items()) or "-"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

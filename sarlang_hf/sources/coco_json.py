@@ -7,7 +7,7 @@ database that lives in a temporary file (an empty name asks SQLite for one), whe
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,14 +16,16 @@ from typing import Any
 
 from sarlang_hf.errors import SourceError
 from sarlang_hf.sources.json_rows import Row, read_rows
-from sarlang_hf.sources.segmentation import bounding_box
+from sarlang_hf.sources.segmentation import bounding_box, mask_size
 
 _SCHEMA = """
 CREATE TABLE images (id INTEGER PRIMARY KEY, position INTEGER, file_name TEXT UNIQUE, width INTEGER, height INTEGER);
-CREATE TABLE annotations (image INTEGER, position INTEGER, category INTEGER, x REAL, y REAL, w REAL, h REAL, crowd INTEGER);
+CREATE TABLE annotations (image INTEGER, position INTEGER, category INTEGER, x REAL, y REAL, w REAL, h REAL, crowd INTEGER,
+  mask_width INTEGER, mask_height INTEGER);
 """
 _JOIN = """
-SELECT i.position, i.id, i.file_name, i.width, i.height, a.position, a.category, a.x, a.y, a.w, a.h, a.crowd
+SELECT i.position, i.id, i.file_name, i.width, i.height,
+       a.position, a.category, a.x, a.y, a.w, a.h, a.crowd, a.mask_width, a.mask_height
 FROM images AS i LEFT JOIN annotations AS a ON a.image = i.id ORDER BY i.file_name, a.position
 """
 _ORPHAN = "SELECT position, image FROM annotations WHERE image NOT IN (SELECT id FROM images) ORDER BY 1"
@@ -31,12 +33,16 @@ _ORPHAN = "SELECT position, image FROM annotations WHERE image NOT IN (SELECT id
 
 @dataclass(frozen=True, slots=True)
 class CocoAnnotation:
-    """One object: where it stands in `annotations`, its category id, box (x, y, w, h) and crowd flag."""
+    """One object: where it stands in `annotations`, its category id, box (x, y, w, h) and crowd flag.
+
+    `problem` says why there is no box, which is then of no size, or why it is not to be believed; only with `outlines`.
+    """
 
     record: str
     category_id: int
     bbox: tuple[float, float, float, float]
     crowd: bool
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,8 @@ def read_coco(path: Path, *, outlines: bool = False) -> Iterator[CocoFile]:
 
     Args:
         path: the file.
-        outlines: whether an annotation without a `bbox` that has an area gets the box of its `segmentation`.
+        outlines: whether an annotation without a `bbox` that has an area gets the box of its `segmentation`. One that has
+            neither, or a run-length code for an image of another size, is then the `problem` of its image, not of the file.
 
     Raises:
         SourceError: the file is no COCO JSON (see `read_rows`), a category id, image id or file name occurs twice, a file name
@@ -143,26 +150,33 @@ def _add_image(db: sqlite3.Connection, row: Row) -> None:
 
 def _add_annotation(db: sqlite3.Connection, row: Row, outlines: bool) -> None:
     crowd = int(row.fields.get("iscrowd") not in (None, 0, "0"))  # False is 0
-    values = (row.integer("image_id"), row.position, row.integer("category_id"), *_box(row, outlines), crowd)
-    db.execute("INSERT INTO annotations VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+    box: Sequence[float | None] = _box_or_outline(row) if outlines else row.box("bbox")
+    mask = mask_size(row.fields.get("segmentation")) if outlines else None
+    values = (row.integer("image_id"), row.position, row.integer("category_id"), *box, crowd, *(mask or (None, None)))
+    db.execute("INSERT INTO annotations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 
-def _box(row: Row, outlines: bool) -> tuple[float, float, float, float]:
-    given = row.fields.get("bbox")
-    if outlines and not (isinstance(given, list) and len(given) == 4 and _has_area(given)):
-        return bounding_box(row.fields.get("segmentation")) or row.box("bbox")
-    return row.box("bbox")
+def _box_or_outline(row: Row) -> Sequence[float | None]:
+    """The box that is given, that of the outline where this has no area, and no numbers where there is neither."""
+    try:
+        given = row.box("bbox")
+    except SourceError:
+        return bounding_box(row.fields.get("segmentation")) or (None,) * 4
+    return given if given[2] > 0 and given[3] > 0 else bounding_box(row.fields.get("segmentation")) or given
 
 
-def _has_area(bbox: list[Any]) -> bool:
-    return all(isinstance(number, int | float) for number in bbox) and bbox[2] > 0 and bbox[3] > 0
+def _annotation(path: Path, columns: tuple[Any, ...], size: tuple[int, int]) -> CocoAnnotation:
+    at, category, x, y, w, h, crowd, *mask = columns
+    problem = ""
+    if x is None:
+        problem = "neither its box nor its outline can be read"
+    elif mask[0] is not None and tuple(mask) != size:
+        problem = f"its run-length code is for {mask[0]}x{mask[1]} pixels, the image has {size[0]}x{size[1]}"
+    box = (0.0, 0.0, 0.0, 0.0) if x is None else (x, y, w, h)
+    return CocoAnnotation(f"{path}: annotations[{at}]", category, box, bool(crowd), problem)
 
 
 def _image(path: Path, rows: list[tuple[Any, ...]]) -> CocoImage:
     position, _, file_name, width, height = rows[0][:5]
-    annotations = tuple(
-        CocoAnnotation(f"{path}: annotations[{at}]", category, (x, y, w, h), bool(crowd))
-        for *_, at, category, x, y, w, h, crowd in rows
-        if at is not None
-    )
+    annotations = tuple(_annotation(path, row[5:], (width, height)) for row in rows if row[5] is not None)
     return CocoImage(f"{path}: images[{position}]", file_name, width, height, annotations)

@@ -52,7 +52,7 @@ def tile_of(image: CocoImage, found_in: DetectionSet, *, optical: Path | None = 
     Args:
         image: the image and its annotations.
         found_in: what it shares with the other images of its annotation file.
-        optical: the optical twin's file, if there is one.
+        optical: the optical twin's file, if there is one; it comes under the same terms.
 
     Raises:
         SourceError: the image folder may not be searched.
@@ -77,6 +77,8 @@ def tile_of(image: CocoImage, found_in: DetectionSet, *, optical: Path | None = 
         license=found_in.license,
         redistributable=found_in.redistributable,
         optical=optical,
+        optical_license=found_in.license if optical else "",
+        optical_redistributable=found_in.redistributable if optical else False,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ _ANNOTATIONS = {
     "track1": ("roof_fine_train_corrected.json", "roof_fine_train.json"),
     "track2": ("buildings_only_train.json",),
 }
+Files = dict[str, Path]
 
 
 @register("dfc2023")
@@ -34,8 +35,10 @@ class DFC2023:
         track{1,2}/train/{rgb,sar}/           {GF2|SV}_<city>_<lat>_<lon>.tif, 512x512; track2 has dsm/ or height/ as well
         track{1,2}/val/{rgb,sar}/             P_0000.tif, not annotated
 
-    One track may be absent, and the folder may be a track itself. A tile that lies in both tracks is read twice; the track is
-    part of the id (`dfc2023/track1/P_0000`). GF2 and SV name the optical sensor; the radar is Gaofen-3 throughout.
+    One track may be absent, and the folder may be a track itself. The track is part of the id (`dfc2023/track1/P_0000`). Both
+    tracks' P_0000 are different images, but a training tile of both tracks is one: it would stand in train and in test, so
+    track 2's copy is left out (`in_both_tracks`). GF2 and SV name the optical sensor, Gaofen-2 and SuperView-1; the radar is
+    Gaofen-3 throughout.
 
     Roofs become boxes, from `bbox` or, where that has no area, from the segmentation (polygons or run lengths). They ask no
     questions: the paper's questions about DFC2023 were not made from boxes. Heights are not read.
@@ -56,16 +59,20 @@ class DFC2023:
         require_folder(self.root, what="DFC2023")
         self._tracks = _tracks(self.root)
         self.name = "dfc2023"
-        self.simulated = is_simulated(self.root)
+        self.simulated = is_simulated(self.root, layout="dfc2023")
+        terms = "CC0-1.0" if self.simulated else "DFC2023 terms (no redistribution)"
         self._set = RasterSet(
             source="dfc2023",
             root=self.root,
-            license="CC0-1.0" if self.simulated else "DFC2023 terms (no redistribution)",
+            license=terms,
             redistributable=self.simulated,
+            optical_license=terms,
+            optical_redistributable=self.simulated,
             sensor="Gaofen-3",
             input_scale="amplitude",
             zero="border",
             settings=settings or RasterSettings(),
+            one_band=True,
         )
 
     def inputs(self) -> dict[str, Path]:
@@ -77,28 +84,50 @@ class DFC2023:
         return self._set.parameters()
 
     def tiles(self) -> Iterator[Tile | ImageFault]:
+        earlier: Files = {}
         for track in self._tracks:
-            yield from self._annotated(track)
-            yield from self._folder(track, "val", without=set())
+            files = rasters_in(track.folder / "train/sar")
+            yield from self._train(track, files, without=files.keys() & earlier.keys())
+            yield from self._plain(track, rasters_in(track.folder / "val/sar"), rasters_in(track.folder / "val/rgb"))
+            earlier = files
 
-    def _annotated(self, track: _Track) -> Iterator[Tile | ImageFault]:
+    def _train(self, track: _Track, files: Files, *, without: Set[str]) -> Iterator[Tile | ImageFault]:
         """The training tiles: those with annotations, then what else lies in the folder."""
-        files, twins = rasters_in(track.folder / "train/sar"), rasters_in(track.folder / "train/rgb")
-        seen: set[str] = set()
+        for stem in sorted(without):
+            yield self._repeated(track, stem, files[stem])
+        twins = rasters_in(track.folder / "train/rgb")
+        rest = {stem: path for stem, path in files.items() if stem not in without}
         with read_coco(track.annotations, outlines=True) as annotations:
             for image in annotations.images():
                 stem = stem_of(image.file_name)
-                seen.add(stem)
-                path = files.get(stem, track.folder / "train/sar" / image.file_name)
-                raster = _raster(track, stem, path, twins.get(stem))
-                yield tile_of(raster, self._set, boxes=_Roofs(image, raster, annotations, self._set))
-        yield from self._folder(track, "train", without=seen)
+                if stem not in without:
+                    rest.pop(stem, None)
+                    path = files.get(stem, track.folder / "train/sar" / image.file_name)
+                    raster = self._raster(track, stem, path, twins.get(stem))
+                    yield tile_of(raster, self._set, boxes=_Roofs(image, raster, annotations, self._set))
+        yield from self._plain(track, rest, twins)
 
-    def _folder(self, track: _Track, part: str, *, without: set[str]) -> Iterator[Tile | ImageFault]:
-        twins = rasters_in(track.folder / part / "rgb")
-        for stem, path in rasters_in(track.folder / part / "sar").items():
-            if stem not in without:
-                yield tile_of(_raster(track, stem, path, twins.get(stem)), self._set)
+    def _plain(self, track: _Track, files: Files, twins: Files) -> Iterator[Tile | ImageFault]:
+        """Tiles without annotations."""
+        for stem, path in files.items():
+            yield tile_of(self._raster(track, stem, path, twins.get(stem)), self._set)
+
+    def _raster(self, track: _Track, stem: str, path: Path, twin: Path | None) -> RasterFiles:
+        facts = facts_of(stem)
+        return RasterFiles(
+            stem=f"{track.name}/{stem}",
+            path=path,
+            optical=twin,
+            optical_sensor="" if self.simulated else facts.optical_sensor,
+            place=facts.place,
+            country=country_of(facts.place),
+            lat=facts.lat,
+            lon=facts.lon,
+        )
+
+    def _repeated(self, track: _Track, stem: str, path: Path) -> ImageFault:
+        problem, remedy = "is a training tile of the other track as well", "nothing needs to be done: that one is used"
+        return self._set.fault(f"{track.name}/{stem}", path, "in_both_tracks", problem, remedy=remedy, screened=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +155,8 @@ class _Roofs:
             category = self.annotations.categories.get(annotation.category_id)
             if category is None:
                 raise self._fault("unknown_category", f"has a roof of unknown category id {annotation.category_id}")
+            if annotation.problem:
+                raise self._fault("bad_box", f"has a bad {annotation.record.rpartition(': ')[2]}: {annotation.problem}")
             fitted = fit_box(annotation.bbox, _roof(category), header.width, header.height)
             if isinstance(fitted, str):
                 raise self._fault("bad_box", f"has a bad {annotation.record.rpartition(': ')[2]}: {fitted}")
@@ -158,19 +189,6 @@ def _track(folder: Path) -> _Track:
                 return _Track(name, folder, found[0])
     expected = " or ".join(_ANNOTATIONS.get(folder.name, sum(_ANNOTATIONS.values(), ())))
     raise SourceError("the annotations of this track are absent", place=folder, remedy=f"put {expected} here or in annotations/")
-
-
-def _raster(track: _Track, stem: str, path: Path, twin: Path | None) -> RasterFiles:
-    facts = facts_of(stem)
-    return RasterFiles(
-        stem=f"{track.name}/{stem}",
-        path=path,
-        optical=twin,
-        place=facts.place,
-        country=country_of(facts.place),
-        lat=facts.lat,
-        lon=facts.lon,
-    )
 
 
 def _roof(category: str) -> str:

@@ -99,8 +99,7 @@ def _refusal(repository: str, response: Any) -> SourceError:
 
 
 def _http_error() -> type[Exception]:
-    """What the HTTP library under huggingface_hub raises: httpx or httpx2, as its version has it."""
-    from huggingface_hub import errors
+    """What the HTTP library under huggingface_hub raises, httpx (1.x) or httpx2: documented as the base of its own errors."""
+    from huggingface_hub.errors import HfHubHTTPError
 
-    kind: type[Exception] = vars(errors)["HTTPError"]
-    return kind
+    return next(kind for kind in HfHubHTTPError.__mro__ if kind.__name__ == "HTTPError" and issubclass(kind, Exception))

@@ -12,7 +12,7 @@ from sarlang_hf.sources.base import register
 from sarlang_hf.sources.files import is_folder, require_folder
 from sarlang_hf.sources.raster_folders import is_simulated, rasters_in
 from sarlang_hf.sources.rasters import RasterFiles, RasterSet, RasterSettings, tile_of
-from sarlang_hf.sources.released_stems import facts_of
+from sarlang_hf.sources.released_stems import OPTICAL_TERMS, SIMULATED, facts_of
 
 _PARTS = ("train", "val", "test")
 
@@ -29,7 +29,8 @@ class OpenEarthMapSAR:
     areas at the border of a tile. Labels are not read. Archives name tiles by numbers; the files that SARLANG-1M released
     name the place (`France_Alpes-Maritimes_Nice_3`), which is taken from such names. No mapping between the two is public.
 
-    Terms: SAR by Umbra, CC BY 4.0; optical images of NAIP (public domain), IGN (Licence Ouverte) and GSI Japan.
+    Terms: SAR by Umbra, CC BY 4.0; optical images of NAIP (public domain), IGN (Licence Ouverte) and GSI Japan. Tiles do not
+    say which of the three theirs is from, so optical images are marked as not to be passed on.
     """
 
     terms = (
@@ -46,16 +47,20 @@ class OpenEarthMapSAR:
             remedy = "give the folder that holds train/sar_images and train/rgb_images"
             raise SourceError("there is no sar_images folder of OpenEarthMap-SAR", place=self.root, remedy=remedy)
         self.name = "openearthmap_sar"
-        self.simulated = is_simulated(self.root)
+        self.simulated = is_simulated(self.root, layout="openearthmap-sar")
+        optical = SIMULATED if self.simulated else OPTICAL_TERMS["openearthmap_sar"]
         self._set = RasterSet(
             source="openearthmap_sar",
             root=self.root,
             license="CC0-1.0" if self.simulated else "CC-BY-4.0",
             redistributable=True,
+            optical_license=optical.license,
+            optical_redistributable=optical.redistributable,
             sensor="Umbra",
             input_scale="amplitude",
             zero="border",
             settings=settings or RasterSettings(),
+            one_band=True,
         )
 
     def inputs(self) -> dict[str, Path]:

@@ -62,11 +62,14 @@ class Paired:
         self.name = f"paired/{label}" if label else "paired"
         self.simulated = is_simulated(self.root)
         self._prefix = f"{label}/" if label else ""
+        terms = "CC0-1.0" if self.simulated else "unknown"
         self._set = RasterSet(
             source="paired",
             root=self.root,
-            license="CC0-1.0" if self.simulated else "unknown",
+            license=terms,
             redistributable=self.simulated,
+            optical_license=terms,
+            optical_redistributable=self.simulated,
             sensor="",
             input_scale="amplitude",
             zero="border",

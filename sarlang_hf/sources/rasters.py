@@ -32,7 +32,7 @@ class RasterSettings:
 
     Attributes:
         polarization: HH, HV, VH, VV, or `auto`: what the source prefers, else the first band.
-        pol_order: polarizations of the bands of files that do not name them, `VV,VH`; None: HH,HV,VH,VV for four bands.
+        pol_order: polarizations of the bands of files that do not name them, `VV,VH`; None: as the source documents.
         input_scale: what a pixel means: `intensity`, `amplitude`, `db`, `db+60`; None: as the source documents.
         complex_magnitude: read complex values as their magnitude; otherwise they are refused.
         max_pixels: larger rasters are refused.
@@ -101,17 +101,11 @@ class RasterSet:
         return str(InputScale.parse(self.settings.input_scale or self.input_scale))
 
     def parameters(self) -> dict[str, Any]:
-        """The settings that decide the tiles, as the manifest records them.
-
-        `pol_order` is what `choose_band` is told: None where no order applies, since files have one band; `default` where
-        neither the user nor the source gives one, and the number of bands decides.
-        """
+        """The settings that decide the tiles, as the manifest records them."""
         settings = self.settings
-        order = settings.order or self.order
-        applied = order is None or len(order) == 1 if self.one_band else True
         return {
             "polarization": settings.polarization,
-            "pol_order": XXX,
+            "pol_order": self._order_applied(),
             "pol_order_is_default": settings.pol_order is None,
             "input_scale": self.scale,
             "zero": self.zero,
@@ -119,6 +113,17 @@ class RasterSet:
             "max_pixels": settings.max_pixels,
             "keep_incomplete": settings.keep_incomplete,
         }
+
+    def _order_applied(self) -> str | None:
+        """The order of the bands that do not name themselves.
+
+        None where it cannot matter: files have one band. `default` where neither the user nor the source gives one, so that
+        it depends on the number of bands (see `choose_band`).
+        """
+        order = self.settings.order or self.order
+        if self.one_band and (order is None or len(order) > 1):
+            return None
+        return ",".join(order) if order else "default"
 
     def fault(
         self,
@@ -216,7 +221,9 @@ def tile_of(
         redistributable=found_in.redistributable,
         radar=radar,
         optical=files.optical,
-        **({} if files.optical is None else _terms_of_twin),
+        optical_license=found_in.optical_license if files.optical else "",
+        optical_redistributable=found_in.optical_redistributable if files.optical else False,
+        optical_sensor=files.optical_sensor if files.optical else "",
         turned=files.turned,
         scene=files.scene,
         place=files.place,
@@ -244,10 +251,7 @@ def _radar(header: RasterHeader, files: RasterFiles, found_in: RasterSet) -> tup
     """Which band to read, and how."""
     settings = found_in.settings
     try:
-        if found_in.one_band and header.bands != 1:
-            remedy = "look whether the folders of radar and optical images are exchanged"
-            problem = f"has {header.bands} bands; radar images of this source have one"
-            raise UndecodableError("wrong_band_count", problem, remedy=remedy)
+        _check_bands(header.bands, found_in)
         require_dtype(header.dtype, complex_magnitude=settings.complex_magnitude)
         choice = choose_band(
             header.descriptions,
@@ -263,6 +267,13 @@ def _radar(header: RasterHeader, files: RasterFiles, found_in: RasterSet) -> tup
         raise found_in.fault(files.stem, files.path, "complex", problem, remedy="give --input-scale amplitude for this source")
     scale = _MAGNITUDE_SCALE if header.is_complex else found_in.scale
     return choice, Radar(band=choice.band, band_origin=choice.origin, input_scale=scale, zero=found_in.zero)
+
+
+def _check_bands(bands: int, found_in: RasterSet) -> None:
+    if found_in.one_band and bands != 1:
+        remedy = "look whether the folders of radar and optical images are exchanged"
+        problem = f"has {bands} bands; radar images of this source have one"
+        raise UndecodableError("wrong_band_count", problem, remedy=remedy)
 
 
 def _check_twin(header: RasterHeader, files: RasterFiles, found_in: RasterSet) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,13 @@ from sarlang_hf.sources.files import is_file, require_folder, require_readable
 from sarlang_hf.sources.image_header import size_in_header
 from sarlang_hf.sources.released_folders import image_folders, text_files
 from sarlang_hf.sources.released_join import Joined, NamedImage, Text, joined
-from sarlang_hf.sources.released_stems import ORIGINALS, TERMS, facts_of, source_of
+from sarlang_hf.sources.released_stems import OPTICAL_TERMS, ORIGINALS, SIMULATED, TERMS, facts_of, source_of
+from sarlang_hf.sources.released_variants import Size, check_twin, original_header
 from sarlang_hf.texts.infer import infer_caption_kind, infer_type
 
 _SKIP = "or leave such images out with --on-error skip"
+_FETCH = f"fetch it again, {_SKIP}"
+_WITHOUT = f"fetch it again, move it away to build without it, {_SKIP}"
 
 
 @register("released")
@@ -34,6 +39,10 @@ class Released:
 
     Question types and topics, and the kind of training captions, are inferred from the wording (`texts.infer`). There are no
     boxes, and nothing is asked beyond the released questions. Texts that occur twice are kept twice.
+
+    An original or optical twin beside an image must have its size and pixels that can be read, by its header; otherwise the
+    image is a fault. Coordinates and ground sample distance are the original's, where its file has them; coordinates else the
+    file name's. Images of SARDet-100K have neither original nor twin.
 
     SARDet-100K's images are not part of the release: they are looked for in the image folder, then in `sardet`.
 
@@ -86,12 +95,12 @@ class Released:
             self._require_sardet(found)
             for place in found.repeated_headers:
                 problem, remedy = "this row repeats the header of the file and is no text", "remove the row"
-                yield self._fault("repeated_header", problem, "released", place=place, remedy=remedy, screened=True)
+                yield self._screened("repeated_header", problem, "released", place=place, remedy=remedy)
             for image in found.images():
                 yield self._item(image)
             for stem, path in found.left_over():
                 problem, remedy = "no caption and no question names this image", "nothing needs to be done"
-                yield self._fault("left_over", problem, _image_id(stem), place=str(path), remedy=remedy, screened=True)
+                yield self._screened("left_over", problem, _image_id(stem), place=str(path), remedy=remedy)
 
     def _text_paths(self) -> list[Path]:
         return [path for part in self._texts.parts for path in (part.path, part.twin) if path]
@@ -113,17 +122,17 @@ class Released:
         try:
             if image.problem:
                 problem, place = image.problem
-                remedy = f"mend this row, {_SKIP}"
-                raise self._fault("bad_text", problem, _image_id(image.stem), place=place, remedy=remedy)
+                raise self._loss(image, "bad_text", problem, f"mend this row, {_SKIP}", place=place)
             path = self._path(image)
-            return self._tile(image, path, self._size(image, path))
+            with self._header_of(image, "image", path, _FETCH):
+                size = size_in_header(path)
+            return self._with_twin(self._with_original(self._tile(image, path, size), image), image)
         except ImageFault as fault:
             return fault
 
-    def _tile(self, image: NamedImage, path: Path, size: tuple[int, int]) -> Tile:
+    def _tile(self, image: NamedImage, path: Path, size: Size) -> Tile:
         facts, image_id = facts_of(image.stem), _image_id(image.stem)
-        terms = TERMS[facts.source]
-        original, optical = next(iter(image.of_role("original")), None), next(iter(image.of_role("optical")), None)
+        terms = SIMULATED if self.simulated else TERMS[facts.source]
         return Tile(
             source=facts.source,
             stem=image.stem,
@@ -134,12 +143,9 @@ class Released:
             width=size[0],
             height=size[1],
             boxes=(),
-            license="CC0-1.0" if self.simulated else terms.license,
-            redistributable=self.simulated or terms.redistributable,
-            radar=ORIGINALS.get(facts.source) if original else None,
+            license=terms.license,
+            redistributable=terms.redistributable,
             boxes_complete=False,
-            optical=optical,
-            original=original if facts.source in ORIGINALS else None,
             scene=facts.scene,
             place=facts.place,
             country=facts.country,
@@ -148,6 +154,30 @@ class Released:
             sensor=facts.sensor,
             captions=_captions(image_id, image.texts),
             questions=_questions(image_id, image.texts),
+        )
+
+    def _with_original(self, tile: Tile, image: NamedImage) -> Tile:
+        source, path = source_of(image.stem), next(iter(image.of_role("original")), None)
+        if path is None or source not in ORIGINALS:
+            return tile
+        with self._header_of(image, "original", path, _WITHOUT):
+            header = original_header(path, (tile.width, tile.height))
+        lat, lon = (tile.lat, tile.lon) if header.lat is None else (header.lat, header.lon)
+        return replace(tile, original=path, radar=ORIGINALS[source], lat=lat, lon=lon, gsd_m=header.gsd_m)
+
+    def _with_twin(self, tile: Tile, image: NamedImage) -> Tile:
+        facts, path = facts_of(image.stem), next(iter(image.of_role("optical")), None)
+        if path is None or facts.source not in OPTICAL_TERMS:
+            return tile
+        with self._header_of(image, "optical twin", path, _WITHOUT):
+            check_twin(path, (tile.width, tile.height))
+        terms, sensor = (SIMULATED, "") if self.simulated else (OPTICAL_TERMS[facts.source], facts.optical_sensor)
+        return replace(
+            tile,
+            optical=path,
+            optical_license=terms.license,
+            optical_redistributable=terms.redistributable,
+            optical_sensor=sensor,
         )
 
     def _path(self, image: NamedImage) -> Path:
@@ -160,24 +190,34 @@ class Released:
         if found:
             names = " and ".join(path.name for path in found)
             problem, remedy = f"image {name} may be {names}", f"keep one of the two files, {_SKIP}"
-            raise self._fault("ambiguous_image", problem, _image_id(image.stem), place=image.record, remedy=remedy)
+            raise self._loss(image, "ambiguous_image", problem, remedy)
         only = "; only its original is there" if image.of_role("original") else ""
         texts = "1 text names it" if image.count == 1 else f"{image.count:,} texts name it"
         problem, remedy = f"image {name} is absent{only}; {texts}", f"fetch it, {_SKIP}"
-        raise self._fault("missing_image", problem, _image_id(image.stem), place=image.record, remedy=remedy)
+        raise self._loss(image, "missing_image", problem, remedy)
 
-    def _size(self, image: NamedImage, path: Path) -> tuple[int, int]:
+    @contextmanager
+    def _header_of(self, image: NamedImage, what: str, path: Path, remedy: str) -> Iterator[None]:
+        """Turns what a header lacks into a fault that names the file."""
         try:
-            return size_in_header(path)
+            yield
         except UndecodableError as error:
-            problem = f"image {self._folder_name(path)} {error}"
-            remedy = f"fetch it again, {_SKIP}"
-            raise self._fault(error.reason, problem, _image_id(image.stem), place=image.record, remedy=remedy) from error
+            raise self._loss(image, error.reason, f"{what} {self._folder_name(path)} {error}", remedy) from error
 
-    def _fault(self, reason: str, problem: str, image_id: str, *, place: str, remedy: str, screened: bool = False) -> ImageFault:
+    def _loss(self, image: NamedImage, reason: str, problem: str, remedy: str, *, place: str = "") -> ImageFault:
+        """The fault of an image, with which its texts go."""
         return ImageFault(
-            problem, place=place, remedy=remedy, reason=reason, image_id=image_id, root=self.root, screened=screened
+            problem,
+            place=place or image.record,
+            remedy=remedy,
+            reason=reason,
+            image_id=_image_id(image.stem),
+            root=self.root,
+            texts=image.count,
         )
+
+    def _screened(self, reason: str, problem: str, image_id: str, *, place: str, remedy: str) -> ImageFault:
+        return ImageFault(problem, place=place, remedy=remedy, reason=reason, image_id=image_id, root=self.root, screened=True)
 
 
 def _image_id(stem: str) -> str:

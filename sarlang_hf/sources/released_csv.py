@@ -3,8 +3,8 @@
     Image Name,Question,Answer
     SV_Darwin_-12.4278_130.8688.png,Where is the school located?,top left
 
-Tolerated: a byte order mark, spaces around column names, `Image Name` in any case or as `image` or `image_name`, more columns,
-folders in front of an image name.
+Tolerated: a byte order mark before any row (joining files leaves it there), spaces around column names, `Image Name` in any case
+or as `image` or `image_name`, more columns, folders in front of an image name.
 """
 
 from __future__ import annotations
@@ -50,7 +50,12 @@ def read_csv(part: TextPart) -> Iterator[TextRow | RepeatedHeader]:
 
 def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Every record with the line in which it begins."""
-    reader = csv.reader(_lines(path), strict=True)
+
+    def lines() -> Iterator[str]:
+        for number, text in enumerate(_lines(path), 1):
+            yield text.removeprefix(_BOM) if number == line else text  # within a row it is part of a text
+
+    reader = csv.reader(lines(), strict=True)
     line = 1
     try:
         for cells in reader:
@@ -77,11 +82,11 @@ def _lines(path: Path) -> Iterator[str]:
                 raise SourceError(f"is not UTF-8 ({error.reason})", place=place, remedy=remedy) from error
             if "\0" in text:
                 raise SourceError("holds a NUL byte", place=place, remedy="fetch the file again: it is damaged")
-            yield text.removeprefix(_BOM) if number == 1 else text
+            yield text
 
 
 def _column_name(cell: str) -> str:
-    return " ".join(cell.strip(_BOM).replace("_", " ").lower().split())
+    return " ".join(cell.replace("_", " ").lower().split())
 
 
 def _columns(part: TextPart, line: int, names: Sequence[str]) -> tuple[int, int, int | None]:

@@ -33,6 +33,8 @@ _OPTICAL_FOLDERS = ("RGBimages", "RGBimages/RGBimages")
 _SARDET_FOLDERS = ("JPEGImages/train", "JPEGImages/val")
 _TEXT_FOLDERS = {"text", "caption", "captions", "vqa"}
 
+_FETCH = "or run `sarlang fetch-released` on this folder"
+
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
 _RASTERS = (".tif", ".tiff")
 _EXTENSIONS: dict[Role, tuple[str, ...]] = {"image": _PICTURES, "original": _RASTERS, "optical": _PICTURES + _RASTERS}
@@ -88,7 +90,7 @@ def image_folders(root: Path, sardet: Path | None) -> list[ImageFolder]:
         remedy = f"give the folder that holds {' and '.join(_SARDET_FOLDERS)}"
         raise SourceError("no images of SARDet-100K here", place=sardet, remedy=remedy)
     if not images and not lent:
-        remedy = f"give the folder that holds {_IMAGE_FOLDERS[0]}/ (or {_IMAGE_FOLDERS[-1]}/) and Text/"
+        remedy = f"give the folder that holds {_IMAGE_FOLDERS[0]}/ (or {_IMAGE_FOLDERS[-1]}/) and Text/, {_FETCH}"
         raise SourceError("no folder of released SAR images", place=root, remedy=remedy)
     originals = [*_existing(root, _ORIGINAL_FOLDERS), *images]
     return [
@@ -123,7 +125,7 @@ def text_files(root: Path) -> TextFiles:
     if not parts:
         packed = is_file(root / "Text.zip")
         remedy = "unpack Text.zip here" if packed else "give the folder that holds Text/ with caption/ and VQA/"
-        raise SourceError("no text files of SARLANG-1M", place=root, remedy=remedy)
+        raise SourceError("no text files of SARLANG-1M", place=root, remedy=f"{remedy}, {_FETCH}")
     known = {path for paths_of in found for path in paths_of}
     return TextFiles(tuple(parts), tuple(path for path in paths if path not in known))
 

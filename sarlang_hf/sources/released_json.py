@@ -55,7 +55,8 @@ def _records(path: Path) -> Iterator[Any]:
                 if event != "end_array":
                     yield _value(events, event, value, depth=1, place=f"{path}: [{position}]")
         except (ijson.JSONError, UnicodeDecodeError) as error:
-            problem = f"not a complete JSON file ({' '.join(str(error).split())[:160]})"
+            reason = str(error).strip().partition("\n")[0][:80]  # the parser draws an arrow below
+            problem = f"not a complete JSON file ({reason})"
             remedy = "fetch the file again: it is damaged or cut short"
             raise SourceError(problem, place=f"{path}: [{position}]", remedy=remedy) from error
 

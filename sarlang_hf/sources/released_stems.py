@@ -39,6 +39,15 @@ TERMS: dict[ReleasedSource, Terms] = {
     "sardet100k": Terms("CC-BY-NC-4.0", redistributable=False),
 }
 
+OPTICAL_TERMS: dict[ReleasedSource, Terms] = {
+    "spacenet6": TERMS["spacenet6"],
+    "dfc2023": TERMS["dfc2023"],
+    "openearthmap_sar": Terms("terms of NAIP, IGN or GSI", redistributable=False),
+}
+"""Of the optical twins; whose image an OpenEarthMap-SAR twin is, its name does not tell."""
+
+SIMULATED = Terms("CC0-1.0", redistributable=True)
+
 ORIGINALS: dict[ReleasedSource, Radar] = {
     "spacenet6": Radar(band=1, band_origin="order", input_scale="db+60", zero="nodata"),
     "dfc2023": Radar(band=1, band_origin="only", input_scale="amplitude", zero="border"),
@@ -59,6 +68,7 @@ class StemFacts:
     lat: float | None = None
     lon: float | None = None
     sensor: str = ""
+    optical_sensor: str = ""
 
 
 def stem_of(image_name: str) -> str:
@@ -84,7 +94,8 @@ def facts_of(stem: str) -> StemFacts:
     source = source_of(stem)
     if source == "spacenet6":
         strip = match[1] if (match := _STRIP.search(stem)) else ""
-        return StemFacts(source, strip, "Rotterdam", "Netherlands", sensor="Capella Space airborne X-band SAR")
+        radar, optical = "Capella Space airborne X-band SAR", "WorldView-2"
+        return StemFacts(source, strip, "Rotterdam", "Netherlands", sensor=radar, optical_sensor=optical)
     if source == "dfc2023":
         return _dfc2023(stem)
     if source == "openearthmap_sar":
@@ -95,9 +106,9 @@ def facts_of(stem: str) -> StemFacts:
 
 
 def _dfc2023(stem: str) -> StemFacts:
-    named = _CITY.match(stem)
+    named, optical = _CITY.match(stem), "Gaofen-2" if stem.startswith("GF2_") else "SuperView-1"
     if not named:
-        return StemFacts("dfc2023", sensor="Gaofen-3")
+        return StemFacts("dfc2023", sensor="Gaofen-3", optical_sensor=optical)
     lat, lon = float(named["lat"]), float(named["lon"])
     on_earth = abs(lat) <= 90 and abs(lon) <= 180
     return StemFacts(
@@ -107,4 +118,5 @@ def _dfc2023(stem: str) -> StemFacts:
         lat=lat if on_earth else None,
         lon=lon if on_earth else None,
         sensor="Gaofen-3",
+        optical_sensor=optical,
     )

@@ -14,6 +14,7 @@ from typing import Any
 BBox = tuple[float, float, float, float]
 
 _SIGN_BITS = 5
+_LONGEST = 1 << 31
 
 
 def bounding_box(segmentation: Any) -> BBox | None:
@@ -31,6 +32,15 @@ def bounding_box(segmentation: Any) -> BBox | None:
         return _box_of_polygons(segmentation)
     except (KeyError, TypeError, ValueError, ArithmeticError):
         return None
+
+
+def mask_size(segmentation: Any) -> tuple[int, int] | None:
+    """(width, height) of the image for which a run-length code is made; None if the segmentation is none, or gives no size."""
+    try:
+        height, width = (int(length) for length in segmentation["size"])
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        return None
+    return (width, height) if max(abs(width), abs(height)) <= _LONGEST else None
 
 
 def decode_counts(text: str) -> list[int]:

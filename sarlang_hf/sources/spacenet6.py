@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sarlang_hf.errors import ImageFault, SourceError
+from sarlang_hf.imaging.polarization import DEFAULT_ORDER
 from sarlang_hf.imaging.raster import RasterHeader
 from sarlang_hf.schema import Tile
 from sarlang_hf.sources.base import register
@@ -72,18 +73,22 @@ class SpaceNet6:
             remedy = "give the folder that holds train/AOI_11_Rotterdam/SAR-Intensity, or AOI_11_Rotterdam itself"
             raise SourceError("there is no SAR-Intensity folder of SpaceNet 6", place=self.root, remedy=remedy)
         self.name = "spacenet6"
-        self.simulated = is_simulated(self.root)
+        self.simulated = is_simulated(self.root, layout="spacenet6")
         self._turn_south = turn_south
+        terms = "CC0-1.0" if self.simulated else "CC-BY-SA-4.0"
         self._set = RasterSet(
             source="spacenet6",
             root=self.root,
-            license="CC0-1.0" if self.simulated else "CC-BY-SA-4.0",
+            license=terms,
             redistributable=True,
+            optical_license=terms,
+            optical_redistributable=True,
             sensor="Capella",
             input_scale="db+60",
             zero="nodata",
             settings=settings or RasterSettings(),
             preferred="HH",
+            order=DEFAULT_ORDER,
         )
         self._orientations = _read_orientations(self._orientation_file()) if turn_south else {}
 
@@ -113,6 +118,7 @@ class SpaceNet6:
             stem=stem,
             path=path,
             optical=twin,
+            optical_sensor="" if self.simulated else "WorldView-2",
             scene=strip,
             place="Rotterdam",
             country="Netherlands",
