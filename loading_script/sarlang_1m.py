@@ -26,7 +26,7 @@ from sarlang_hf.packaging.engine import BuildOptions, build_request, measured_li
 from sarlang_hf.packaging.pixels import PixelOptions
 from sarlang_hf.packaging.rows import image_rows, question_rows, read_tile
 from sarlang_hf.packaging.survey import Survey, survey
-from sarlang_hf.schema import CONFIGS, FORMAT_VERSION, SPLITS, Split, features
+from sarlang_hf.schema import CONFIGS, FORMAT_VERSION, SPLITS, Config, Split, Tile, features
 from sarlang_hf.sources import Source
 from sarlang_hf.sources.opening import SourceFolders, open_sources
 from sarlang_hf.sources.rasters import RasterSettings
@@ -122,16 +122,17 @@ class Sarlang1M(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datase
         settings = self.config.options()
         survey(path, self.config.sources(), seed=settings.seed, skip_faults=False, limit=None, progress=lambda _seen: None)
         surveyed = Survey(path)
-        plan, captions = plan_questions(surveyed, settings)
-        if self.config.name == "cap" and not captions:
-            remedy = "choose the config vqa or vqa_questions"
-            raise DatasetNotFoundError("no source given brings captions", place="Sarlang1M config 'cap'", remedy=remedy)
+        plan, _ = plan_questions(surveyed, settings)
         pixels = pixel_options(settings, measured_limits(surveyed, settings))
-        return [
-            datasets.SplitGenerator(name=split, gen_kwargs={"surveyed": surveyed, "plan": plan, "pixels": pixels, "split": split})
-            for split in SPLITS
-            if surveyed.count(split)
-        ]
+        splits = [split for split in SPLITS if any(_has_rows(tile, self.config.name) for tile in surveyed.tiles(split))]
+        if not splits:  # `datasets` has no words for this
+            raise DatasetNotFoundError(
+                f"no source given brings {_CONTENTS[self.config.name]}",
+                place=f"Sarlang1M config {self.config.name!r}",
+                remedy="choose another config, or add a source that does",
+            )
+        shared = {"surveyed": surveyed, "plan": plan, "pixels": pixels}
+        return [datasets.SplitGenerator(name=split, gen_kwargs={**shared, "split": split}) for split in splits]
 
     def _generate_examples(
         self, surveyed: Survey, plan: QuestionPlan, pixels: PixelOptions, split: Split
@@ -150,3 +151,27 @@ class Sarlang1M(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datase
             elif self.config.name in rows:
                 yield tile.image_id, rows[self.config.name]
             image_row += 1
+
+
+_CONTENTS: dict[Config, str] = {
+    "vqa": "images",
+    "cap": "captions",
+    "vqa_questions": "questions, or boxes to ask about",
+    "raw": "radar rasters",
+    "rgb": "optical twins",
+}
+
+
+def _has_rows(tile: Tile, config: Config) -> bool:
+    """Whether a tile has something for a config, as far as its annotation tells."""
+    match config:
+        case "cap":
+            return bool(tile.captions)
+        case "vqa_questions":
+            return bool(tile.questions) or tile.boxes_complete
+        case "raw":
+            return tile.radar is not None
+        case "rgb":
+            return tile.optical is not None
+        case _:
+            return True

@@ -347,10 +347,11 @@ def test_the_builder_script_never_serves_another_folder_s_rows(tmp_path: Path, m
     assert [row["objects"] for row in mended.as_dataset(split="test")] == [[], []]
 
 
-def test_the_builder_script_has_no_captions_to_give(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("config", "lacks"), [("cap", "captions"), ("raw", "radar rasters"), ("rgb", "optical twins")])
+def test_the_builder_script_says_what_no_source_brings(tmp_path: Path, config: str, lacks: str) -> None:
     tree = plain_tree(tmp_path / "s", train=2, val=1)
-    with pytest.raises(DatasetNotFoundError, match="no source given brings captions"):
-        Sarlang1M(config_name="cap", sardet=str(tree), cache_dir=str(tmp_path / "c")).download_and_prepare()
+    with pytest.raises(DatasetNotFoundError, match=f"no source given brings {lacks}"):
+        Sarlang1M(config_name=config, sardet=str(tree), cache_dir=str(tmp_path / "c")).download_and_prepare()
 
 
 def test_the_builder_script_without_a_source_says_so(tmp_path: Path) -> None:

@@ -236,3 +236,18 @@ def test_loading_the_raw_and_rgb_configs(trees: dict[str, Path], tmp_path: Path)
     images = open_dataset(out).images("train", "rgb")
     assert len(images) == len(raw)
     assert read_manifest(out).parameters["with_rgb"] is True
+
+
+@pytest.mark.parametrize("config", ["vqa", "raw", "rgb"])
+def test_the_builder_script_makes_the_same_rows(trees: dict[str, Path], tmp_path: Path, config: str) -> None:
+    from sarlang_hf.loading_script.sarlang_1m import Sarlang1M
+
+    out = tmp_path / "sarlang-1m"
+    sarlang_hf.build(out, [SpaceNet6(trees["spacenet6"])], with_raw=True, with_rgb=True)
+    builder = Sarlang1M(config_name=config, spacenet6=str(trees["spacenet6"]), cache_dir=str(tmp_path / "cache"))
+    builder.download_and_prepare()
+    for split in ("train", "test"):
+        made = builder.as_dataset(split=split).with_format("arrow")[:].to_pylist()
+        assert made == [
+            row for path in sorted((out / "data").glob(f"{config}-{split}-*")) for row in pq.read_table(path).to_pylist()
+        ]

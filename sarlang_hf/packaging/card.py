@@ -22,7 +22,7 @@ _KIND_TEXT: dict[DatasetKind, str] = {
     "simulated": "**The images are simulated.** They show that the pipeline works and say nothing about real radar images.",
     "official": "Texts as released by the authors; counts agree with Table 6 of the paper.",
     "rebuilt": "Built from the paper's four image sources, with questions written by `sarlang-hf`, not the released texts.",
-    "custom": "Built from other images than the paper's full selection, with questions written by `sarlang-hf`.",
+    "custom": "Built from other images than the paper's full selection; the table of text origins below says who wrote the texts.",
 }
 
 _ORIGIN_TERMS = {
@@ -156,16 +156,18 @@ def _origin_rows(manifest: Manifest) -> str:
 
 
 def _pixel_text(manifest: Manifest) -> str:
-    """What was done to the images; nothing needs saying where all were passed on."""
+    """What was done to the images."""
+    variants = {shard.config for shard in manifest.shards} & {"raw", "rgb"}
+    encoded = f" Those of config{'s' * (len(variants) > 1)} {' and '.join(sorted(variants))} are PNG." if variants else ""
     if not manifest.counts.get("band_origins"):
-        return "Images are passed on byte for byte."
+        return f"The images of `vqa` and `cap` are passed on byte for byte.{encoded}"
     stretch = manifest.parameters.get("stretch", "")
     ranges = "; ".join(f"{source} {low:.2f} to {high:.2f} dB" for source, (low, high) in manifest.limits.items())
     return (
         "Radar rasters: one polarization, refined Lee filter (Lee 1981, 7x7), logarithm, linear stretch "
         f"(`{stretch}`{'; ' + ranges if ranges else ''}), 8-bit PNG with 0 for nodata and 1 to 255 for data; the column "
         "`preprocessing` says how each was made. The paper cites another filter of the same name (Yommy et al. 2015), so these "
-        "are not the released pixels. All other images are passed on byte for byte."
+        f"are not the released pixels. All other images of `vqa` and `cap` are passed on byte for byte.{encoded}"
     )
 
 
