@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import gzip
 import io
 import os
@@ -437,6 +439,30 @@ def test_two_processes_at_once_unpack_once(tmp_path: Path, cache: Path) -> None:
     both = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = [process.communicate("\n")[0].strip() for process in both]
     assert sorted(said) == ["0", "500"]
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "syncfs"), reason="this system can only sync all file systems at once")
+def test_unpacking_waits_for_its_own_file_system_alone(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sync", lambda: pytest.fail("every file system of the machine is synced"))
+    assert contents(folder_of(make_zip(tmp_path / "s.zip", {"a": b"1"}), cache=cache)) == {"a": b"1"}
+
+
+def test_a_disk_that_cannot_keep_what_was_written_is_an_output_error(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written files may still be lost on the way to the disk; `syncfs` tells, and so must we."""
+
+    class Library:
+        def __init__(self, *_: object, **__: object) -> None: ...
+
+        def syncfs(self, _: int) -> int:
+            ctypes.set_errno(errno.ENOSPC)
+            return -1
+
+    monkeypatch.setattr(ctypes, "CDLL", Library)
+    with pytest.raises(OutputError, match="No space left on device"):
+        folder_of(make_zip(tmp_path / "s.zip", {"a": b"1"}), cache=cache)
+    assert unpacked(cache) == leftovers(cache) == []
 
 
 def test_progress_reaches_the_size_of_the_archive(tmp_path: Path, cache: Path) -> None:

@@ -258,6 +258,19 @@ def test_no_network_and_offline_mode(hub: Hub, tmp_path: Path) -> None:
     assert hub.requests == []
 
 
+def test_the_parts_of_huggingface_hub_that_are_used_are_there() -> None:
+    """They are not in its list of top-level names: a release without them must fail here, not at somebody's download."""
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.utils import http_stream_backoff
+
+    broken = requests_to_the_hub._http_error()
+    assert issubclass(HfHubHTTPError, broken)
+    assert broken not in (Exception, OSError)  # else every error of the disk would be taken for the network's
+    nowhere = http_stream_backoff("GET", "http://127.0.0.1:9", retry_on_exceptions=())
+    with pytest.raises(broken), nowhere:
+        pass
+
+
 @pytest.mark.parametrize("path", ["../evil", "SARimages/../../evil", "/etc/evil", "SARimages\\..\\..\\evil", "Text/\ud800"])
 def test_a_listing_cannot_lead_out_of_the_folder(hub: Hub, path: str) -> None:
     hub.files[path] = b""

@@ -128,20 +128,42 @@ def test_what_was_left_out_stands_beside_table_1() -> None:
     counts = paper()
     counts["images"]["train"]["spacenet6"] -= 3
     left_out = [
-        ("spacenet6/a", "mostly_nodata"),
-        ("spacenet6/b", "missing_twin"),
-        ("spacenet6/c", "missing_twin"),
-        ("dfc2023/track1/d", "missing_twin"),
-        ("released", "repeated_header"),
+        ("spacenet6/a", "mostly_nodata", 0),
+        ("spacenet6/b", "missing_twin", 0),
+        ("spacenet6/c", "missing_twin", 0),
+        ("dfc2023/track1/d", "missing_twin", 0),
+        ("released", "repeated_header", 0),
     ]
     found = {difference.source: difference for difference in source_differences(counts, left_out)}
     assert (found["spacenet6"].ours, found["spacenet6"].paper) == (3_308, 3_311)
     assert found["spacenet6"].left_out == {"missing_twin": 2, "mostly_nodata": 1}
     assert found["dfc2023"].left_out == {"missing_twin": 1}
     assert found["sardet100k"].left_out == {}
-    heading, first, *_ = source_lines(source_differences(counts, left_out))
+    heading, first, *others = source_lines(source_differences(counts, left_out))
+    assert len(others) == 3
     assert heading.split() == ["source", "ours", "Table", "1", "difference", "left", "out"]
     assert first.split() == ["spacenet6", "3,308", "3,311", "-3", "missing_twin", "2,", "mostly_nodata", "1"]
+
+
+def test_a_gap_in_the_texts_is_explained_by_the_images_that_were_left_out() -> None:
+    left_out = [
+        ("sardet100k/1", "missing_image", 1_000),
+        ("sardet100k/2", "missing_image", 5),
+        ("sardet100k/3", "left_over", 0),
+        ("dfc2023/SV_a", "bad_text", 1),
+    ]
+    found = source_differences(paper(), left_out)
+    by_source = {difference.source: difference.texts_left_out for difference in found}
+    assert by_source == {
+        "spacenet6": {},
+        "dfc2023": {"bad_text": 1},
+        "openearthmap_sar": {},
+        "sardet100k": {"missing_image": 1_005},
+    }
+    *table, explained = source_lines(found)
+    assert [line for line in table if line.endswith("  bad_text 1 (1 text)")]
+    assert [line for line in table if line.endswith("  left_over 1, missing_image 2 (1,005 texts)")]
+    assert explained == "1,006 texts went with images that were left out"
 
 
 def test_screening_reasons_say_what_they_mean() -> None:

@@ -146,18 +146,15 @@ def test_half_precision_floats_are_refused_by_their_header_already(tmp_path: Pat
     assert refusal(tmp_path / "a.tif").reason == "unsupported_dtype"
 
 
-@pytest.mark.parametrize(
-    ("mode", "said"), [("I;16", "pixel format I;16"), ("RGBA", "pixel format RGBA"), ("LA", "pixel format LA")]
-)
-def test_images_that_are_not_8_bit_grey_or_colour_are_refused_by_their_header_already(
-    tmp_path: Path, mode: str, said: str
-) -> None:
+@pytest.mark.parametrize("mode", ["I;16", "RGBA", "LA"])
+def test_images_that_are_not_8_bit_grey_or_colour_are_refused_by_their_header_already(tmp_path: Path, mode: str) -> None:
     Image.new(mode, (8, 6)).save(tmp_path / "a.png")
-    with pytest.raises(UndecodableError, match=f"^has {said}; only 8-bit") as caught:
+    with pytest.raises(UndecodableError, match=f"^has pixel format {mode}; only 8-bit") as caught:
         read_header(tmp_path / "a.png")
     assert caught.value.reason == refusal(tmp_path / "a.png").reason == "unsupported_mode"
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_colour_of_16_bits_is_refused_by_its_header_already(tmp_path: Path) -> None:
     import rasterio
 

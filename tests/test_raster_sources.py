@@ -25,10 +25,11 @@ from rasters import (
     speckle,
     write_tif,
 )
+from trees import Picture, sardet_tree, write_picture
 
 from sarlang_hf.errors import ImageFault, SourceError, UsageError
 from sarlang_hf.schema import Radar, Tile
-from sarlang_hf.sources import DFC2023, SIMULATION_MARKER, OpenEarthMapSAR, Paired, RasterSettings, Source, SpaceNet6
+from sarlang_hf.sources import DFC2023, SIMULATION_MARKER, OpenEarthMapSAR, Paired, RasterSettings, SARDet100K, Source, SpaceNet6
 from sarlang_hf.sources.coco_json import read_coco
 from sarlang_hf.sources.raster_folders import rasters_in
 from sarlang_hf.sources.segmentation import bounding_box, decode_counts
@@ -105,6 +106,15 @@ def test_pairs_are_simulated_by_a_marker_beside_them_alone(tmp_path: Path) -> No
     assert (tile.license, tile.optical_license, tile.optical_redistributable) == ("CC0-1.0", "CC0-1.0", True)
 
 
+def test_simulated_twins_of_sardet_are_ours_to_pass_on(tmp_path: Path) -> None:
+    root = sardet_tree(tmp_path, [Picture("a.png"), Picture("b.png")], [])
+    write_picture(root / "Optical/train", Picture("a.png", mode="RGB"))
+    (root / SIMULATION_MARKER).write_text("{}")
+    twin, alone = tiles(SARDet100K(root))
+    assert (twin.optical_license, twin.optical_redistributable, twin.optical_sensor) == ("CC0-1.0", True, "")
+    assert (alone.optical, alone.optical_license, alone.optical_redistributable) == (None, "", False)
+
+
 def test_optical_twins_carry_their_own_terms(tmp_path: Path) -> None:
     berlin = "GF2_Berlin_52.5000_13.4000.tif"
     dfc2023_track(tmp_path / "d/track1", [NEW_YORK, berlin], ["P_0000.tif"])
@@ -149,8 +159,8 @@ def test_settings_reach_the_tile_and_the_manifest(tmp_path: Path) -> None:
 def test_the_manifest_names_no_order_of_bands_that_is_not_applied(tmp_path: Path) -> None:
     dfc, oem = dfc2023_track(tmp_path / "track1", [NEW_YORK]), openearthmap_tree(tmp_path / "o", {"train": ["A_1"]})
     pairs = paired_tree(tmp_path / "p", ["a.tif"], ["a.tif"])
-    for given, one_band, several in ((None, None, "default"), ("VV,VH", None, "VV,VH"), ("VV", "VV", "VV")):
-        settings = replace(DB, pol_order=given)
+    for asked, one_band, several in ((None, None, "default"), ("VV,VH", None, "VV,VH"), ("VV", "VV", "VV")):
+        settings = replace(DB, pol_order=asked)
         assert DFC2023(dfc, settings=settings).parameters()["pol_order"] == one_band
         assert OpenEarthMapSAR(oem, settings=settings).parameters()["pol_order"] == one_band
         assert Paired(pairs, settings=settings).parameters()["pol_order"] == several
@@ -477,7 +487,7 @@ def test_roofs_without_a_box_get_it_from_their_outline(tmp_path: Path) -> None:
         ({"category_id": 1, "bbox": [3, 1, 0, 4]}, "bad_box"),
         ({"category_id": 1, "bbox": [3, 1, 0, 4], "segmentation": {"size": [24, 32], "counts": "k3"}}, "bad_box"),
         ({"category_id": 1, "bbox": None, "segmentation": {"size": [24, 32], "counts": "k3"}}, "bad_box"),
-        ({"category_id": 1, "bbox": None, "segmentation": {"size": [10**30, 32], "counts": [4]}}, "bad_box"),
+        ({"category_id": 1, "bbox": None, "segmentation": {"size": [1e300, 32], "counts": [4]}}, "bad_box"),
         ({"category_id": 1, "bbox": ["a", 1, 4, 4], "segmentation": None}, "bad_box"),
         ({"category_id": 1}, "bad_box"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import resource
@@ -16,8 +17,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from rasters import colours, speckle, write_tif
 from released_tree import (
     AREA,
     BOXES_TRAIN,
@@ -46,6 +49,7 @@ from released_tree import (
 )
 
 import sarlang_hf
+from sarlang_hf.cli import sarlang
 from sarlang_hf.errors import ImageFault, SourceError
 from sarlang_hf.schema import Tile, text_ids
 from sarlang_hf.sources import SIMULATION_MARKER, registered
@@ -241,8 +245,9 @@ def test_csv_and_json_give_back_the_texts_that_were_written(
 
 def test_originals_and_optical_twins_are_attached_by_stem(tree: Path) -> None:
     originals = [write_image(tree / "SARimages_original" / f"{stem}.tif") for stem in (STRIP, DARWIN)]
-    twin = write_image(tree / "RGBimages" / f"{DARWIN}.tif")
-    write_image(tree / "SARimages_original" / f"{SARDET_TRAIN}.tif")  # SARDet's images are never preprocessed
+    twin = write_tif(tree / "RGBimages" / f"{DARWIN}.tif", colours(1))
+    for folder in ("SARimages_original", "RGBimages"):
+        write_image(tree / folder / f"{SARDET_TRAIN}.tif")  # SARDet's images are never preprocessed and have no twin
     tiles = tiles_of(tree)
     strip, darwin = tiles[f"spacenet6/{STRIP}"], tiles[f"dfc2023/{DARWIN}"]
     assert [strip.original, darwin.original, darwin.optical, strip.optical] == [*originals, twin, None]
@@ -250,8 +255,82 @@ def test_originals_and_optical_twins_are_attached_by_stem(tree: Path) -> None:
     assert (strip.radar.band, strip.radar.input_scale, strip.radar.zero) == (1, "db+60", "nodata")
     assert darwin.radar is not None
     assert (darwin.radar.input_scale, darwin.radar.zero) == ("amplitude", "border")
-    assert tiles[f"sardet100k/{SARDET_TRAIN}"].radar is None
+    sardet = tiles[f"sardet100k/{SARDET_TRAIN}"]
+    assert (sardet.radar, sardet.original, sardet.optical, sardet.optical_license) == (None, None, None, "")
     assert strip.path.suffix == ".png"
+
+
+def test_an_original_tells_where_its_image_lies(tree: Path) -> None:
+    """Coordinates by hand: 590 km east and 5750 km north in UTM 31 N is 51.895 N, 4.308 E, and 6 and 8 m off the centre."""
+    before = tiles_of(tree)
+    write_tif(tree / "SARimages_original" / f"{STRIP}.tif", speckle(1, 4))
+    write_tif(tree / "SARimages_original" / f"{DARWIN}.tif", speckle(2), crs=None)
+    tiles = tiles_of(tree)
+    strip, darwin = tiles[f"spacenet6/{STRIP}"], tiles[f"dfc2023/{DARWIN}"]
+    assert (strip.lat, strip.lon) == (pytest.approx(51.895, abs=0.01), pytest.approx(4.308, abs=0.01))
+    assert strip.gsd_m == pytest.approx(0.5)
+    assert (darwin.lat, darwin.lon, darwin.gsd_m) == (-12.4278, 130.8688, None)  # the name's
+    assert {(tile.lat, tile.gsd_m) for tile in before.values()} == {(None, None), (-12.4278, None), (40.7401, None)}
+    write_tif(tree / "SARimages_original" / f"{DARWIN}.tif", speckle(2))
+    assert tiles_of(tree)[f"dfc2023/{DARWIN}"].lat == strip.lat  # the file's before the name's
+
+
+ORIGINAL, TWIN = f"SARimages_original/{STRIP}.tif", f"RGBimages/{STRIP}.tif"
+
+
+@pytest.mark.parametrize(
+    ("write", "reason", "problem"),
+    [
+        (lambda root: write_image(root / ORIGINAL, (31, 24)), "variant_mismatch",
+         f"original {ORIGINAL} has 31x24 pixels, its image has 32x24"),
+        (lambda root: write_text(root / ORIGINAL, ""), "empty_file", f"original {ORIGINAL} is empty"),
+        (lambda root: write_text(root / ORIGINAL, "<html>404</html>"), "undecodable", f"original {ORIGINAL} is neither"),
+        (lambda root: write_tif(root / ORIGINAL, speckle(1, dtype="complex64")), "complex",
+         f"original {ORIGINAL} holds complex values (complex64)"),
+        (lambda root: write_tif(root / TWIN, colours(1, (25, 32))), "variant_mismatch",
+         f"optical twin {TWIN} has 32x25 pixels, its image has 32x24"),
+        (lambda root: write_image((root / TWIN).with_suffix(".png"), (24, 32)), "variant_mismatch",
+         f"optical twin RGBimages/{STRIP}.png has 24x32 pixels"),
+        (lambda root: write_image((root / TWIN).with_suffix(".png")), "wrong_band_count",
+         f"optical twin RGBimages/{STRIP}.png has 1 band;"),
+        (lambda root: write_text(root / TWIN, "II*\0"), "undecodable", f"optical twin {TWIN} is not a whole GeoTIFF"),
+    ],
+)  # fmt: skip
+def test_an_original_or_twin_that_does_not_fit_its_image(
+    tree: Path, write: Callable[[Path], object], reason: str, problem: str
+) -> None:
+    write(tree)
+    fault = only_fault(tree)
+    assert (fault.reason, fault.image_id, fault.screened, fault.texts) == (reason, f"spacenet6/{STRIP}", False, 2)
+    assert fault.problem.startswith(problem)
+    assert "move it away to build without it" in fault.remedy
+    assert "--on-error skip" in fault.remedy
+
+
+def test_terms_and_sensors_of_optical_twins(tree: Path) -> None:
+    for stem in (STRIP, DARWIN, NEW_YORK):
+        write_tif(tree / f"RGBimages/{stem}.tif", colours(1))
+
+    def twins() -> dict[str, tuple[str, bool, str]]:
+        tiles = tiles_of(tree).values()
+        return {tile.stem: (tile.optical_license, tile.optical_redistributable, tile.optical_sensor) for tile in tiles}
+
+    none = ("", False, "")
+    dfc2023 = "DFC2023 terms (no redistribution)"
+    assert twins() == {
+        STRIP: ("CC-BY-SA-4.0", True, "WorldView-2"),
+        DARWIN: (dfc2023, False, "SuperView-1"),
+        NEW_YORK: (dfc2023, False, "Gaofen-2"),
+        NICE: none,
+        SARDET_TRAIN: none,
+        SARDET_TEST: none,
+    }
+    write_tif(tree / f"RGBimages/{NICE}.tif", colours(1))
+    assert twins()[NICE] == ("terms of NAIP, IGN or GSI", False, "")
+    (tree / SIMULATION_MARKER).write_text("{}")
+    assert {stem: twin for stem, twin in twins().items() if twin != none} == dict.fromkeys(
+        (STRIP, DARWIN, NEW_YORK, NICE), ("CC0-1.0", True, "")
+    )
 
 
 def test_an_original_beside_the_preprocessed_image_is_not_taken_for_it(tree: Path) -> None:
@@ -328,6 +407,7 @@ def test_an_absent_image_is_one_fault_that_counts_its_texts(tree: Path) -> None:
     assert len(tiles) == 5
     assert (fault.reason, fault.image_id, fault.screened) == ("missing_image", f"spacenet6/{STRIP}", False)
     assert fault.problem == f"image {STRIP}.png is absent; 2 texts name it"
+    assert fault.texts == 2
     assert fault.place == f"{tree}/Text/caption/Caption-training.csv: line 2"
     assert "--on-error skip" in fault.remedy
 
@@ -344,18 +424,26 @@ def test_images_that_no_text_names_are_screened(tree: Path) -> None:
     tiles, [fault] = read(tree)
     assert len(tiles) == 6
     assert (fault.reason, fault.image_id, fault.screened) == ("left_over", "spacenet6/SN6_Rotterdam_7", True)
+    assert fault.texts == 0
     assert fault.place.endswith("SARimages_preprocessed/SARimages/SN6_Rotterdam_7.png")
 
 
-def test_a_header_repeated_in_the_middle_is_counted_and_no_text(tree: Path) -> None:
+@pytest.mark.parametrize("header", ["\ufeff Image name,Question ,ANSWER", '\ufeff"Image Name","Question","Answer"'])
+def test_a_header_repeated_in_the_middle_is_counted_and_no_text(tree: Path, header: str) -> None:
     path = tree / CSV_TRAIN
-    write_text(
-        path,
-        path.read_text() + f"\ufeff Image name,Question ,ANSWER\r\n{DARWIN}.png,Where is the school visible?,bottom left\r\n",
-    )
+    write_text(path, path.read_text() + f"{header}\r\n{DARWIN}.png,Where is the school visible?,bottom left\r\n")
     tiles, [fault] = read(tree)
     assert [one.answer for one in tiles[f"dfc2023/{DARWIN}"].questions] == ["Yes.", "bottom left"]
     assert (fault.reason, fault.screened, fault.place) == ("repeated_header", True, f"{path}: line 3")
+    assert (fault.problem, fault.texts) == ("this row repeats the header of the file and is no text", 0)
+
+
+def test_a_byte_order_mark_before_quotes_and_one_within_a_text(tree: Path) -> None:
+    write_text(
+        tree / CSV_TRAIN, f'\ufeff"Image Name","Question","Answer"\r\n{DARWIN}.png,"Is there a road?\n\ufeffOr two?",Yes.\r\n'
+    )
+    [question] = tiles_of(tree)[f"dfc2023/{DARWIN}"].questions
+    assert question.question == "Is there a road?\n\ufeffOr two?"
 
 
 def test_rows_that_occur_twice_are_kept_with_ids_of_their_own(tmp_path: Path) -> None:
@@ -421,6 +509,7 @@ def test_a_row_without_a_usable_text_is_a_fault_of_its_image(tree: Path, row: st
     write_text(path, path.read_text() + row + "\r\n")
     fault = only_fault(tree)
     assert (fault.reason, fault.problem, fault.image_id) == ("bad_text", problem, f"dfc2023/{DARWIN}")
+    assert fault.texts == 3  # a caption and a question go with it
     assert fault.place == f"{path}: line 3"
 
 
@@ -505,6 +594,9 @@ def test_a_damaged_json_file_stops_with_its_place(tree: Path, content: str, prob
     with pytest.raises(SourceError) as caught:
         list(Released(tree).tiles())
     assert problem in caught.value.problem
+    assert "\n" not in caught.value.problem
+    assert "^" not in caught.value.problem  # the parser's arrow
+    assert len(caught.value.problem) < 120
     assert caught.value.place == f"{path}{place}"
 
 
@@ -538,6 +630,7 @@ def test_an_image_whose_header_cannot_be_read(tree: Path, damage: Callable[[Path
     fault = only_fault(tree)
     assert (fault.reason, fault.image_id) == (reason, f"openearthmap_sar/{NICE}")
     assert fault.problem.startswith(f"image SARimages_preprocessed/SARimages/{NICE}.png ")
+    assert fault.texts == 3
 
 
 def _huge(data: bytes) -> bytes:
@@ -548,8 +641,9 @@ def _huge(data: bytes) -> bytes:
 
 def test_a_tree_that_lacks_a_part(tree: Path) -> None:
     shutil.move(tree / "SARimages_preprocessed", tree / "elsewhere")
-    with pytest.raises(SourceError, match="no folder of released SAR images"):
+    with pytest.raises(SourceError, match="no folder of released SAR images") as caught:
         Released(tree)
+    assert caught.value.remedy.endswith(", or run `sarlang fetch-released` on this folder")
     shutil.move(tree / "elsewhere", tree / "SARimages_preprocessed")
     shutil.move(tree / "Text", tree / "elsewhere")
     with pytest.raises(SourceError, match="no text files of SARLANG-1M") as caught:
@@ -558,7 +652,7 @@ def test_a_tree_that_lacks_a_part(tree: Path) -> None:
     (tree / "Text.zip").write_bytes(b"PK")
     with pytest.raises(SourceError, match="no text files") as caught:
         Released(tree)
-    assert caught.value.remedy == "unpack Text.zip here"
+    assert caught.value.remedy == "unpack Text.zip here, or run `sarlang fetch-released` on this folder"
 
 
 def test_folders_that_are_not_there(tree: Path, tmp_path: Path) -> None:
@@ -649,3 +743,28 @@ def test_a_build_of_the_released_files(tree: Path, tmp_path: Path) -> None:
     assert manifest.counts["captions"] == {"train": {"complex": 1, "concise": 2}, "test": {"complex": 2, "concise": 1}}
     sources = Counter(source_of(stem_of(name)) for name in IMAGES)
     assert sum((Counter(by) for by in manifest.counts["images"].values()), Counter()) == sources
+
+
+def test_verify_tells_how_many_texts_went_with_absent_images(tree: Path, tmp_path: Path) -> None:
+    (tree / "SARimages_preprocessed/SARimages" / f"{STRIP}.png").unlink()
+    out = tmp_path / "out"
+    sarlang_hf.build(out, [Released(tree)], on_error="skip")
+
+    def said() -> str:
+        return CliRunner().invoke(sarlang, ["verify", str(out), "--official"]).stdout
+
+    assert "missing_image 1 (2 texts)\n" in said()
+    assert "2 texts went with images that were left out\n" in said()
+    [reject] = map(json.loads, (out / "rejects.jsonl").read_text().splitlines())
+    assert reject.pop("texts") == 2
+    _replace(out, "rejects.jsonl", json.dumps(reject) + "\n")  # as folders hold it that were built before
+    assert "missing_image 1\n" in said()
+
+
+def _replace(dataset: Path, name: str, content: str) -> None:
+    """Another content of a side file, with which the manifest agrees."""
+    (dataset / name).write_text(content)
+    manifest = json.loads((dataset / "manifest.json").read_text())
+    [entry] = [entry for entry in manifest["files"] if entry["file"] == name]
+    entry |= {"bytes": len(content), "sha256": hashlib.sha256(content.encode()).hexdigest()}
+    (dataset / "manifest.json").write_text(json.dumps(manifest))

@@ -137,5 +137,5 @@ def _sentence(out: Path, manifest: Manifest) -> str:
     images = sum(sum(counts.values()) for counts in manifest.counts["images"].values())
     questions = sum(sum(counts.values()) for counts in manifest.counts.get("questions", {}).values())
     left_out = f", {sum(manifest.rejects.values()):,} left out and staying out (rejects.jsonl)" if manifest.rejects else ""
-    screened = f", {sum(manifest.screened.values()):,} incomplete ones left out" if manifest.screened else ""
+    screened = f", {sum(manifest.screened.values()):,} left out as incomplete" if manifest.screened else ""
     return f"{out}: {images:,} images, {questions:,} questions, {manifest.dataset_kind}{screened}{left_out}"

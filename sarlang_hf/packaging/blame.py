@@ -100,6 +100,7 @@ class Blame:
             reason="worker_died" if failure.error is None else "internal_error",
             image_id=failure.item,
             root=tile.root,
+            texts=len(tile.captions) + len(tile.questions),
         )
 
     def _hopeless(self, task: ShardTask, failure: Failure) -> Exception:

@@ -62,6 +62,7 @@ SCREENING: dict[str, str] = {
     "missing_twin": "SAR image without optical twin, so there is nothing to transfer texts from",
     "missing_image": "optical image, or texts, without the SAR image",
     "mostly_nodata": "almost no radar pixels (strip border)",
+    "in_both_tracks": "second copy of a DFC2023 tile that lies in both tracks",
     "left_over": "released image that no text names",
 }
 """Reject reasons by which we follow the paper's 'images with incomplete or missing information were removed' (section 3.2),
@@ -145,15 +146,13 @@ def difference_lines(differences: Sequence[Difference]) -> list[str]:
 def source_lines(differences: Sequence[SourceDifference]) -> list[str]:
     """Images by source as an aligned table in plain text; what was left out stands behind, reason by reason.
 
-    A line below says how many texts went with it, if any did: that many are lacking in Table 6.
+    A line below says how many texts went with it, if any did: as many are lacking beside Table 6.
     """
     heading = ("source", "ours", "Table 1", "difference", "left out")
     rows = [(d.source, f"{d.ours:,}", f"{d.paper:,}", _signed(d.ours - d.paper), _left_out(d)) for d in differences]
     lost = sum(number for difference in differences for number in difference.texts_left_out.values())
-    return [
-        *_aligned([heading, *rows]),
-        *([f"With images that were left out went {lost:,} texts, which the counts lack."] * (lost > 0)),
-    ]
+    explained = [f"{_texts_of(lost)} went with images that were left out"] if lost else []
+    return [*_aligned([heading, *rows]), *explained]
 
 
 def _images(counts: Counts) -> list[Difference]:
@@ -227,6 +226,10 @@ def _verdict(difference: Difference) -> str:
 def _left_out(difference: SourceDifference) -> str:
     texts = {reason: f" ({_texts_of(number)})" for reason, number in difference.texts_left_out.items()}
     return ", ".join(f"{reason} {number:,}{texts.get(reason, '')}" for reason, number in difference.left_out.items()) or "-"
+
+
+def _texts_of(number: int) -> str:
+    return "1 text" if number == 1 else f"{number:,} texts"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

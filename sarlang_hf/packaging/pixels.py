@@ -170,7 +170,8 @@ def _reading(tile: Tile, path: Path) -> Iterator[None]:
     try:
         yield
     except UndecodableError as error:
-        raise _fault(tile, error.reason, f"image {_name(tile, path)} {error}", remedy) from error
+        named = f"{error.remedy}, or leave such images out with --on-error skip" if error.remedy else remedy
+        raise _fault(tile, error.reason, f"image {_name(tile, path)} {error}", named) from error
     except OSError as error:
         raise _fault(tile, "unreadable", f"image {_name(tile, path)} cannot be read: {error.strerror}", remedy) from error
 
@@ -184,6 +185,7 @@ def _fault(tile: Tile, reason: str, problem: str, remedy: str, *, screened: bool
         image_id=tile.image_id,
         root=tile.root,
         screened=screened,
+        texts=len(tile.captions) + len(tile.questions),
     )
 
 

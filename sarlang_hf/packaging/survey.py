@@ -148,7 +148,10 @@ class Survey:
     def rejects(self) -> list[Reject]:
         with self._read() as db:
             rows = db.execute("SELECT * FROM rejects ORDER BY image_id, reason, place").fetchall()
-        return [Reject(*where, screened=bool(screened), texts=texts) for *where, screened, texts in rows]
+        return [
+            Reject(image, reason, problem, place, bool(screened), texts)
+            for image, reason, problem, place, screened, texts in rows
+        ]
 
     @contextmanager
     def _read(self) -> Iterator[sqlite3.Connection]:

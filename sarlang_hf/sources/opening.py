@@ -52,7 +52,7 @@ class SourceFolders:
 
     def of(self, source: str, label: str = "") -> RasterSettings:
         """The settings of a source; those of `paired/a` go before those of `paired`."""
-        chosen = self.by_source.get(source, {}) | (self.by_source.get(f"{source}/{label}", {}) if label else {})
+        chosen = {**self.by_source.get(source, {}), **(self.by_source.get(f"{source}/{label}", {}) if label else {})}
         return replace(self.settings, **chosen)  # type: ignore[arg-type]  # str fields alone
 
 
