@@ -167,5 +167,5 @@ def test_a_gap_in_the_texts_is_explained_by_the_images_that_were_left_out() -> N
 
 
 def test_screening_reasons_say_what_they_mean() -> None:
-    assert set(SCREENING) == {"missing_twin", "missing_image", "mostly_nodata", "left_over"}
+    assert set(SCREENING) == {"missing_twin", "missing_image", "mostly_nodata", "in_both_tracks", "left_over"}
     assert all(SCREENING.values())

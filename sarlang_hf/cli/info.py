@@ -50,7 +50,12 @@ def _print_counts(folder: DatasetFolder) -> None:
         for name in sorted({name for counts in splits.values() for name in counts}):
             table.add_row(f"  {name}", *(f"{splits.get(split, {}).get(name, 0):,}" for split in SPLITS))
     console.print(table)
-    for what, counts in (("questions not asked", folder.manifest.drops), ("images left out", folder.manifest.rejects)):
+    left_out = folder.manifest
+    for what, counts in (
+        ("questions not asked", left_out.drops),
+        ("incomplete images left out", left_out.screened),
+        ("unusable images left out", left_out.rejects),
+    ):
         if counts:
             console.print(f"{what}: " + ", ".join(f"{number:,} {reason}" for reason, number in counts.items()), highlight=False)
 
