@@ -90,14 +90,21 @@ def _spin_seconds(processes: int, steps: int) -> float:
 
 
 _PEAK = r"""
-import json, resource, sys
+import json, re, sys
+from multiprocessing import active_children
 from pathlib import Path
 import sarlang_hf
 from sarlang_hf.sources import SpaceNet6
+workers = [0.0]
+def peak(process):  # of the program alone: `getrusage` begins with the memory of the process that started it
+    found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process}/status").read_text())
+    return int(found[1]) / 1024 if found else 0.0  # a process that has just ended has none
+def look(*_):  # also at the end of each shard, when its worker still waits for the next
+    workers.extend(peak(child.pid) for child in active_children())
 if __name__ == "__main__":
-    sarlang_hf.build(Path(sys.argv[2]), [SpaceNet6(Path(sys.argv[1]))], workers=2, rows_per_shard=int(sys.argv[3]))
-    peaks = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF)]
-    print(json.dumps(peaks))
+    tree, out, rows = sys.argv[1:]
+    sarlang_hf.build(Path(out), [SpaceNet6(Path(tree))], workers=2, rows_per_shard=int(rows), progress=look)
+    print(json.dumps([max(workers), peak("self")]))
 """
 
 

@@ -218,15 +218,15 @@ def text_ids(image_id: str, texts: Sequence[tuple[str, str]]) -> list[str]:
     Returns:
         One id per pair, in input order: blake2b-64 of image id, stripped NFC text and the rank among equal texts.
     """
-    normal = [unicodedata.normalize("NFC", text).strip() for text, _ in texts]
-    ids = [""] * len(texts)
-    seen: dict[str, int] = {}
-    for index in sorted(range(len(texts)), key=lambda i: (normal[i], texts[i][1], i)):
-        rank = seen.get(normal[index], 0)
-        seen[normal[index]] = rank + 1
-        key = "\x1f".join((image_id, normal[index], str(rank)))
-        ids[index] = hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
-    return ids
+    normal = [text.strip() if text.isascii() else unicodedata.normalize("NFC", text).strip() for text, _ in texts]
+    ranks = [0] * len(texts)
+    if len(set(normal)) < len(normal):
+        seen: dict[str, int] = {}
+        for index in sorted(range(len(texts)), key=lambda i: (normal[i], texts[i][1], i)):
+            ranks[index] = seen.get(normal[index], 0)
+            seen[normal[index]] = ranks[index] + 1
+    keys = (f"{image_id}\x1f{text}\x1f{rank}" for text, rank in zip(normal, ranks, strict=True))
+    return [hashlib.blake2b(key.encode(), digest_size=8).hexdigest() for key in keys]
 
 
 def features(config: Config) -> datasets.Features:

@@ -39,6 +39,15 @@ def threads(_task: str, _watch: Callable[[str], None]) -> dict[str, str | int]:
     return {"omp": os.environ["OMP_NUM_THREADS"], "numba": os.environ["NUMBA_NUM_THREADS"], "arrow": pa.cpu_count()}
 
 
+def patient(task: str, _watch: Callable[[str], None]) -> None:
+    """Waits until there is a file `task`, for a minute at most."""
+    for _ in range(12_000):
+        if Path(task).exists():
+            return
+        time.sleep(0.005)
+    raise TimeoutError(task)
+
+
 def slow(task: str, watch: Callable[[str], None]) -> None:
     """Writes its process id to the file `task`, then works for a minute."""
     watch("slow")

@@ -218,7 +218,7 @@ def test_finished_shards_of_another_request_are_not_thrown_away(tree: Path, tmp_
         build(tmp_path / "d", tree, rows_per_shard=5)
     with pytest.raises(UsageError, match=r"finished shards of a build with parameters\.seed = 0, now 1") as caught:
         build(tmp_path / "d", tree, rows_per_shard=5, seed=1)
-    assert "remove this unfinished one to start over" in caught.value.remedy
+    assert f"remove {tmp_path / 'd/.build'} to start over" in caught.value.remedy
     shutil.rmtree(tmp_path / "d")
     build(tmp_path / "d", tree, rows_per_shard=5, seed=1, on_error="skip")
 
@@ -287,10 +287,50 @@ def test_a_source_that_moved_away_in_the_middle_is_noticed(tree: Path, tmp_path:
     with pytest.raises(ImageFault):
         build(tmp_path / "d", tree, rows_per_shard=5)
     moved = tree.rename(tmp_path / "moved")
-    with pytest.raises(SourceError, match="is gone"):
+    with pytest.raises(UsageError, match=f"begun from {tree}/Annotations/train.json, now {moved}/Annotations/train.json"):
         build(tmp_path / "d", moved, rows_per_shard=5, on_error="skip")
     moved.rename(tree)
     assert build(tmp_path / "d", tree, rows_per_shard=5, on_error="skip").rejects == {"empty_file": 1}
+
+
+def test_a_link_by_which_a_source_was_named_may_change_its_name_but_not_go(tree: Path, tmp_path: Path) -> None:
+    links = [tmp_path / name for name in ("first", "second")]
+    for link in links:
+        link.symlink_to(tree)
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path / "d", links[0], rows_per_shard=5, progress=stop_at(10))
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path / "d", links[1], rows_per_shard=5, progress=stop_at(15))
+    links[0].unlink()
+    with pytest.raises(SourceError, match="is gone"):
+        build(tmp_path / "d", tree, rows_per_shard=5)
+
+
+def test_a_build_is_continued_with_the_images_it_was_begun_with(tree: Path, tmp_path: Path) -> None:
+    """Two folders with the same annotations, and other pixels."""
+    other = shutil.copytree(tree, tmp_path / "other")
+    Image.fromarray(np.zeros((48, 64), np.uint8)).save(other / "JPEGImages/train/0000000.png")
+    options = {"rows_per_shard": 5}
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path / "d", tree, progress=stop_at(0), **options)
+    build(tmp_path / "d", other, **options)  # no shard was finished: begun anew
+    build(tmp_path / "e", other, **options)
+    assert contents(tmp_path / "d") == contents(tmp_path / "e")
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path / "f", tree, progress=stop_at(5), **options)
+    with pytest.raises(UsageError, match="holds finished shards of a build that was begun from") as caught:
+        build(tmp_path / "f", other, **options)
+    assert str(tmp_path / "f/.build") in caught.value.remedy
+
+
+def stop_at(tiles: int) -> Callable[[str, int, int | None], None]:
+    """A progress callback that stops a build when so many tiles are in shards."""
+
+    def progress(phase: str, done: int, _total: int | None) -> None:
+        if phase == "building shards" and done >= tiles:
+            raise KeyboardInterrupt
+
+    return progress
 
 
 def test_rejects_do_not_depend_on_where_the_source_lies(tree: Path, tmp_path: Path) -> None:

@@ -182,3 +182,16 @@ def test_interrupting_a_build_keeps_what_is_finished(tmp_path: Path) -> None:
     assert "Traceback" not in errors
     assert (tmp_path / "d/.build/receipts/train-00004.json").exists()
     assert run(*arguments).returncode == 0
+
+
+def test_a_build_that_is_told_to_end_logs_it_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    """As Slurm ends a job: with SIGTERM."""
+    plain_tree(tmp_path / "s", train=400, val=40)
+    command = [sys.executable, "-m", "sarlang_hf.cli", "build", str(tmp_path / "d"), "--sardet", str(tmp_path / "s")]
+    with subprocess.Popen([*command, "--rows-per-shard", "2"], stderr=subprocess.DEVNULL) as process:
+        while not list((tmp_path / "d/.build/receipts").glob("*")) and process.poll() is None:
+            time.sleep(0.01)
+        process.terminate()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "stopped" in (tmp_path / "d.log").read_text().splitlines()[-1]
+    assert not list((tmp_path / "d").rglob(".*.part"))

@@ -5,18 +5,23 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import multiprocessing
 import os
+import re
+import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -28,34 +33,34 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from trees import contents, plain_tree
+from trees import Picture, contents, plain_tree, sardet_tree
 
 import sarlang_hf
 from sarlang_hf.errors import ImageFault, OutputError, SarlangError, UsageError
 from sarlang_hf.imaging.speckle import refined_lee
-from sarlang_hf.packaging import parquet
+from sarlang_hf.packaging import engine, parquet, workspace
 from sarlang_hf.packaging.blame import MAX_FAILURES, Blame, ShardTask
 from sarlang_hf.packaging.build_log import BuildLog, log_path
 from sarlang_hf.packaging.build_shard import ShardPlan
 from sarlang_hf.packaging.engine import dataset_kind
 from sarlang_hf.packaging.inputs import described_input
+from sarlang_hf.packaging.locks import is_locked, locked
 from sarlang_hf.packaging.manifest import Manifest, read_manifest
 from sarlang_hf.packaging.pool import Failure, run_tasks
 from sarlang_hf.packaging.rows import question_rows
 from sarlang_hf.packaging.shards import plans_of
 from sarlang_hf.packaging.survey import Survey, survey
 from sarlang_hf.packaging.text_tables import provenance_batches, question_batches
+from sarlang_hf.packaging.worker import SharedNote, serve
 from sarlang_hf.schema import Box, Caption, Question, Radar, Tile
 from sarlang_hf.sources import SARDet100K
-
-SHARDS = 25
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, bytes]]:
-    """A tree of 40 + 10 images and what a plain build makes of it in 25 shards."""
+    """A tree of 20 + 5 images and what a plain build makes of it in 13 shards."""
     folder = tmp_path_factory.mktemp("engine")
-    root = plain_tree(folder / "s", train=40, val=10)
+    root = plain_tree(folder / "s", train=20, val=5)
     build(folder / "d", root)
     return root, contents(folder / "d")
 
@@ -67,6 +72,25 @@ def build(out: Path, root: Path, **options: Any) -> Manifest | None:
 def command(out: Path, root: Path, *more: str) -> list[str]:
     shards = ["--rows-per-shard", "2", "--log", str(out.parent / "log")]
     return [sys.executable, "-m", "sarlang_hf.cli", "build", str(out), "--sardet", str(root), *shards, *more]
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    """Waits until something is true, and gives it; for a minute at most."""
+    give_up = time.monotonic() + 60
+    while not (found := condition()):
+        assert time.monotonic() < give_up, f"waited for a minute for {condition.__qualname__}"
+        time.sleep(0.005)
+    return found
+
+
+def interrupt_at(phase: str) -> Callable[[str, int, int | None], None]:
+    """A progress callback that stops a build where a phase begins."""
+
+    def progress(now: str, _done: int, _total: int | None) -> None:
+        if now == phase:
+            raise KeyboardInterrupt
+
+    return progress
 
 
 # Workers
@@ -149,21 +173,32 @@ def test_workers_end_when_their_caller_gives_up(tmp_path: Path) -> None:
             os.kill(int(Path(task).read_text()), 0)
 
 
+def test_a_worker_dismissed_while_it_answers_ends_without_a_word(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=serve, args=(pool_bodies.patient, theirs, SharedNote(context)))
+    process.start()
+    theirs.close()
+    ours.send(str(tmp_path / "go"))
+    ours.close()
+    (tmp_path / "go").touch()
+    process.join(60)
+    assert process.exitcode == 0
+    assert capfd.readouterr() == ("", "")
+
+
 # Images that bring workers down. A named pipe in an image's place holds the worker that opens it until the test kills it.
 
 IMAGE = "0000007"
 
 
 class Trap:
-    """The pipe in the place of an image of a tree whose annotations a build in `out` has read already."""
+    """The pipe in the place of an image of a tree of which a build in `out` has built all shards but that of the image."""
 
     def __init__(self, out: Path, root: Path) -> None:
-        def stop(phase: str, _done: int, _total: int | None) -> None:
-            if phase == "building shards":
-                raise KeyboardInterrupt
-
         with pytest.raises(KeyboardInterrupt):
-            build(out, root, progress=stop)
+            build(out, root, progress=interrupt_at("finishing"))
+        (out / ".build/receipts/train-00003.json").unlink()
         self.path = root / f"JPEGImages/train/{IMAGE}.png"
         self._image = self.path.read_bytes()
         self.path.unlink()
@@ -177,16 +212,20 @@ class Trap:
     @contextmanager
     def sprung(self, builder: int) -> Iterator[int]:
         """Waits until a worker of the process `builder` has opened the pipe, and yields the worker's process id."""
-        while True:
-            try:
-                writer = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)  # refused while nobody reads
-                break
-            except OSError:
-                time.sleep(0.005)
-        while not (found := [worker for worker in workers_of(builder) if self._is_open_in(worker)]):
-            time.sleep(0.005)
-        yield found[0]
-        os.close(writer)
+
+        def opened() -> list[int]:
+            with suppress(OSError):  # refused while nobody reads
+                return [os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)]
+            return []
+
+        def readers() -> list[int]:
+            return [worker for worker in workers_of(builder) if self._is_open_in(worker)]
+
+        [writer] = wait_for(opened)
+        try:
+            yield wait_for(readers)[0]
+        finally:
+            os.close(writer)
 
     def _is_open_in(self, process: int) -> bool:
         with suppress(FileNotFoundError, ProcessLookupError):  # files and processes come and go meanwhile
@@ -198,8 +237,8 @@ class Trap:
             if mended:
                 self.mend()
             os.kill(worker, signal.SIGKILL)
-            while worker in workers_of(os.getpid()):  # lest the end of the pipe passes for the end of an image
-                time.sleep(0.005)
+            # Gone, lest the end of the pipe passes for the end of an image.
+            wait_for(lambda: worker not in workers_of(os.getpid()))
 
 
 @pytest.fixture
@@ -221,10 +260,16 @@ def workers_of(parent: int) -> list[int]:
 
 
 def in_thread(function: Callable[..., Any], *arguments: Any, **options: Any) -> Future[Any]:
-    """Runs a function while the test goes on."""
-    pool = ThreadPoolExecutor(1)
-    future = pool.submit(function, *arguments, **options)
-    pool.shutdown(wait=False)
+    """Runs a function while the test goes on, and may fail without waiting for it."""
+    future: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(function(*arguments, **options))
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
     return future
 
 
@@ -232,7 +277,7 @@ def test_a_killed_worker_costs_nothing_but_time(undisturbed: tuple[Path, dict[st
     told: list[str] = []
     building = in_thread(build, tmp_path / "d", undisturbed[0], workers=2, notice=told.append)
     trap.kill(mended=True)
-    building.result()
+    building.result(timeout=60)
     assert contents(tmp_path / "d") == undisturbed[1]
     assert told == [f"shard train-00003, at sardet100k/{IMAGE}: a worker was killed by SIGKILL; the shard is built again"]
 
@@ -249,7 +294,7 @@ def test_an_image_that_kills_two_workers_stops_the_build_and_stays_out_if_wished
     trap.kill()
     trap.kill()
     with pytest.raises(ImageFault) as caught:
-        building.result()
+        building.result(timeout=60)
     image = f"image JPEGImages/train/{IMAGE}.png"
     assert caught.value.problem == f"{image} broke shard train-00003 twice: a worker was killed by SIGKILL"
     assert caught.value.place.endswith(f"train.json: images[{int(IMAGE)}]")
@@ -258,13 +303,13 @@ def test_an_image_that_kills_two_workers_stops_the_build_and_stays_out_if_wished
     trap.kill()
     trap.kill()
     with pytest.raises(KeyboardInterrupt):
-        building.result()
+        building.result(timeout=60)
     trap.mend()
     with pytest.raises(UsageError, match="has left 1 images out here"):
         build(tmp_path / "d", root)
     manifest = build(tmp_path / "d", root, on_error="skip")
     assert manifest.rejects == {"worker_died": 1}
-    assert manifest.counts["images"] == {"train": {"sardet100k": 39}, "test": {"sardet100k": 10}}
+    assert manifest.counts["images"] == {"train": {"sardet100k": 19}, "test": {"sardet100k": 5}}
     [reject] = [json.loads(line) for line in (tmp_path / "d/rejects.jsonl").read_text().splitlines()]
     assert (reject["image_id"], reject["screened"]) == (f"sardet100k/{IMAGE}", False)
     sarlang_hf.verify(tmp_path / "d")
@@ -276,9 +321,8 @@ def test_ctrl_c_stops_workers_at_once_and_leaves_nothing_half_written(
     process = subprocess.Popen(command(tmp_path / "d", undisturbed[0], "--workers", "2"), start_new_session=True)
     with trap.sprung(process.pid):  # one worker would wait for ever
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(timeout=30) != 0
-    while is_alive(process.pid):  # the helper of `multiprocessing` ends a moment later
-        time.sleep(0.005)
+        assert process.wait(timeout=60) != 0
+    wait_for(lambda: not is_alive(process.pid))  # the helper of `multiprocessing` ends a moment later
     assert not list((tmp_path / "d").rglob("*.part"))
     trap.mend()
     build(tmp_path / "d", undisturbed[0])
@@ -392,7 +436,7 @@ def test_an_image_that_raises_twice_is_left_out_alike_by_any_number_of_workers(
     undisturbed: tuple[Path, dict[str, bytes]], tmp_path: Path
 ) -> None:
     for workers in (1, 2):
-        options = {"rows_per_shard": 3, "workers": workers, "on_error": "skip"}
+        options = {"workers": workers, "on_error": "skip"}
         manifest = sarlang_hf.build(tmp_path / str(workers), [Odd(undisturbed[0])], **options)
         assert (manifest.rejects, manifest.screened) == ({"internal_error": 1}, {"missing_twin": 1})
         assert manifest.counts["images"] == {"train": {"odd": 7}}
@@ -415,11 +459,11 @@ def test_an_incomplete_image_never_stops_a_build(undisturbed: tuple[Path, dict[s
 
 def test_shares_on_several_nodes_give_the_same_folder(undisturbed: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
     root, expected = undisturbed
-    nodes = (("3/3", "1"), ("1/3", "2"), ("2/3", "1"))
-    shares = [command(tmp_path / "d", root, "--shard", share, "--workers", workers) for share, workers in nodes]
+    shares = [command(tmp_path / "d", root, "--shard", *share) for share in (("3/3",), ("1/3", "--workers", "2"))]
     running = [subprocess.Popen(share, stderr=subprocess.PIPE, text=True) for share in shares]
+    build(tmp_path / "d", root, share=(2, 3))
     for process in running:
-        _, errors = process.communicate()
+        _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
     assert build(tmp_path / "d", root, finish_only=True) == read_manifest(tmp_path / "d")
     assert contents(tmp_path / "d") == expected
@@ -440,8 +484,10 @@ def test_the_finish_names_the_shares_that_are_missing(undisturbed: tuple[Path, d
     with pytest.raises(UsageError, match="no unfinished build here"):
         build(tmp_path / "d", root, finish_only=True)
     assert not (tmp_path / "d").exists()
+    with pytest.raises(KeyboardInterrupt):  # with a wrong option, which a second command mends
+        build(tmp_path / "d", root, share=(1, 3), seed=5, progress=interrupt_at("building shards"))
     build(tmp_path / "d", root, share=(1, 3))
-    with pytest.raises(UsageError, match="16 of 25 shards are missing: share 2/3 lacks 8, share 3/3 lacks 8"):
+    with pytest.raises(UsageError, match="8 of 13 shards are missing: share 2/3 lacks 4, share 3/3 lacks 4"):
         build(tmp_path / "d", root, finish_only=True)
     with pytest.raises(UsageError, match=r"unfinished build with parameters\.seed = 0, now 1"):
         build(tmp_path / "d", root, finish_only=True, seed=1)
@@ -450,24 +496,30 @@ def test_the_finish_names_the_shares_that_are_missing(undisturbed: tuple[Path, d
 
 
 def test_what_does_not_go_with_a_running_share_is_refused(undisturbed: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
-    root, _ = undisturbed
+    root, log = undisturbed[0], tmp_path / "log"
+    elsewhere = shutil.copytree(root, tmp_path / "s")
     refused: list[str] = []
 
-    def meanwhile(phase: str, done: int, _total: int | None) -> None:
-        if phase != "building shards" or done != 4:
+    def meanwhile(phase: str, _done: int, _total: int | None) -> None:
+        if phase != "building shards" or refused:
             return
         for options in ({}, {"finish_only": True}, {"share": (2, 3)}, {"share": (1, 2)}, {"share": (1, 3), "seed": 1}):
             with pytest.raises(UsageError) as caught:
-                build(tmp_path / "d", root, **options)
+                build(tmp_path / "d", root, log=log, **options)
             refused.append(caught.value.problem)
+        with pytest.raises(UsageError) as caught:
+            build(tmp_path / "d", elsewhere, share=(1, 3))
+        refused.append(caught.value.problem)
 
-    build(tmp_path / "d", root, share=(2, 3), progress=meanwhile)
+    build(tmp_path / "d", root, share=(2, 3), log=log, progress=meanwhile)
+    assert "stopped" not in log.read_text()  # by what was refused
     assert refused == [
         "shares of this build are running here: 2/3",
         "shares of this build are running here: 2/3",
         "another process is building share 2/3 here",
         "a build in 3 shares is running here, not in 2",
         "holds an unfinished build with parameters.seed = 0, now 1",
+        f"holds an unfinished build that was begun from {root}/Annotations/train.json, now {elsewhere}/Annotations/train.json",
     ]
     build(tmp_path / "d", root, share=(1, 3))
 
@@ -486,19 +538,18 @@ def test_a_share_is_refused_while_a_plain_build_runs(undisturbed: tuple[Path, di
 
 def test_a_share_waits_while_another_reads_the_annotations(undisturbed: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
     def second(phase: str, _done: int, _total: int | None) -> None:
-        if phase == "reading annotations" and not processes:
-            share = command(tmp_path / "d", undisturbed[0], "--shard", "2/2")
-            process = subprocess.Popen(share, stderr=subprocess.PIPE, text=True)
-            assert process.stderr is not None
-            assert process.stderr.readline().startswith("waiting for the share that reads the annotations")
+        if phase == "reading annotations" and not others:
+            share = {"share": (2, 2), "progress": lambda now, _done, _total: phases.append(now)}
+            others.append(in_thread(build, tmp_path / "d", undisturbed[0], **share))
+            wait_for(lambda: phases == ["waiting for the share that reads the annotations"])
             assert not (tmp_path / "d/.build/survey.sqlite").exists()
-            processes.append(process)
 
-    processes: list[subprocess.Popen[str]] = []
+    others: list[Future[Any]] = []
+    phases: list[str] = []
     build(tmp_path / "d", undisturbed[0], share=(1, 2), progress=second)
-    _, errors = processes[0].communicate()
-    assert processes[0].returncode == 0
-    assert "reading annotations" not in errors
+    others[0].result(timeout=60)
+    assert "building shards" in phases
+    assert "reading annotations" not in phases
     build(tmp_path / "d", undisturbed[0], finish_only=True)
     assert contents(tmp_path / "d") == undisturbed[1]
 
@@ -506,13 +557,55 @@ def test_a_share_waits_while_another_reads_the_annotations(undisturbed: tuple[Pa
 def test_a_share_leaves_what_others_are_writing_alone(undisturbed: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
     build(tmp_path / "d", undisturbed[0], share=(1, 3))
     shards = tmp_path / "d/.build/shards"
-    own, other = (shards / f".vqa-train-{index:05}-of-00020.parquet.1-ab.part" for index in (3, 4))
+    own, other = (shards / f".vqa-train-{index:05}-of-00010.parquet.1-ab.part" for index in (3, 4))
     own.touch()
     other.touch()
     build(tmp_path / "d", undisturbed[0], share=(1, 3))
     assert (own.exists(), other.exists()) == (False, True)
     build(tmp_path / "d", undisturbed[0])
     assert contents(tmp_path / "d") == undisturbed[1]
+
+
+def test_images_left_out_by_a_share_are_noticed_before_any_work(tree: Path, tmp_path: Path) -> None:
+    image = tree / "JPEGImages/val/0000014.png"
+    image.write_bytes(image.read_bytes()[:200])
+    build(tmp_path / "d", tree, share=(2, 2), on_error="skip")
+    phases: list[str] = []
+    for options in ({"share": (2, 2)}, {"share": (1, 2)}, {}):
+        with pytest.raises(UsageError, match="has left 1 images out here"):
+            build(tmp_path / "d", tree, progress=lambda phase, _done, _total: phases.append(phase), **options)
+    assert phases == []
+    assert build(tmp_path / "d", tree, on_error="skip").rejects == {"undecodable": 1}
+
+
+def test_the_working_folder_is_removed_while_it_is_locked(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def removed(out: Path) -> None:
+        seen.append(is_locked(out / ".build/lock"))
+        workspace.remove_work(out)
+
+    seen: list[bool] = []
+    monkeypatch.setattr(engine, "remove_work", removed)
+    build(tmp_path / "a", tree)
+    build(tmp_path / "b", tree, share=(1, 1))
+    build(tmp_path / "b", tree, finish_only=True)
+    assert seen == [True, True]
+    assert not list(tmp_path.glob("*/.build"))
+
+
+def test_a_lock_that_was_removed_with_its_folder_is_made_anew(tmp_path: Path) -> None:
+    """Whoever waits for a lock must not end up with that of a file nobody else will find."""
+    lock, told = tmp_path / "work/lock", Event()
+
+    def second() -> bool:
+        with locked(lock, waiting=told.set):
+            return lock.exists() and is_locked(lock)
+
+    lock.parent.mkdir()
+    with locked(lock):
+        waiting = in_thread(second)
+        assert told.wait(60)
+        shutil.rmtree(lock.parent)
+    assert waiting.result(timeout=60)
 
 
 @pytest.mark.parametrize(("share", "finish_only"), [((0, 3), False), ((4, 3), False), ((1, 3), True)])
@@ -560,15 +653,16 @@ def test_dataset_limits_are_the_percentiles_of_all_pixels_of_a_source(tmp_path: 
     rng = np.random.default_rng(0)
     sources = [Decibels(tmp_path / name, name) for name in ("dark", "bright")]
     scenes = {source.name: source.write(level, rng) for source, level in zip(sources, (-20, -10), strict=True)}
-    options = {"stretch": "dataset:1,99", "rows_per_shard": 2}
+    options = {"stretch": "dataset:1,99", "rows_per_shard": 4}
     plain = sarlang_hf.build(tmp_path / "d", sources, **options)
     for name, bands in scenes.items():
         pixels = np.concatenate([refined_lee(10 ** (band / 10)).ravel() for band in bands])
         expected = np.percentile(10 * np.log10(pixels[~np.isnan(pixels)]), (1, 99))
         assert plain.limits[name] == pytest.approx(expected, abs=0.018)  # a bin of the histogram
     assert plain.screened == {"mostly_nodata": 2}
-    for index in (2, 1):
-        sarlang_hf.build(tmp_path / "s", sources, share=(index, 2), workers=index, **options)
+    sarlang_hf.build(tmp_path / "s", sources, share=(1, 2), **options)
+    (tmp_path / "s/.build/histograms/train-00001.npz").unlink()
+    sarlang_hf.build(tmp_path / "s", sources, share=(2, 2), workers=2, **options)  # measures what is missing
     assert sarlang_hf.build(tmp_path / "s", sources, finish_only=True, **options) == plain
     assert contents(tmp_path / "s") == contents(tmp_path / "d")
 
@@ -659,6 +753,19 @@ def test_a_survey_gives_tiles_back_as_they_were(tmp_path: Path) -> None:
     assert found.has_radar()
 
 
+def test_a_survey_that_cannot_be_written_is_named_as_it_would_have_been(
+    undisturbed: tuple[Path, dict[str, bytes]], tmp_path: Path
+) -> None:
+    path, limits = tmp_path / "survey.sqlite", resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(OutputError) as caught:
+            survey(path, [SARDet100K(undisturbed[0])], seed=0, skip_faults=False, limit=None, progress=lambda _seen: None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.place == str(path)
+
+
 def test_a_row_group_ends_before_it_fills_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "BYTES_PER_GROUP", 1000)
     rows = [{"image": {"bytes": bytes([number]) * 300, "path": f"{number}.png"}, "image_id": str(number)} for number in range(10)]
@@ -736,9 +843,33 @@ def test_a_build_tells_its_log_how_it_ended(tree: Path, tmp_path: Path) -> None:
     build(tmp_path / "d", tree, log=tmp_path / "logs/d.log", on_error="skip")
     lines = [line.split(" ", 1)[1] for line in (tmp_path / "logs/d.log").read_text().splitlines()]
     [stopped] = [line for line in lines if line.startswith("stopped: ")]
-    assert "0000014.png the file is empty" in stopped
-    assert "reading annotations: 18 in 0 s" in lines
+    assert "0000014.png is empty" in stopped
+    [read] = [line for line in lines if line.startswith("reading annotations: 18 in ")]
+    assert re.fullmatch(r"reading annotations: 18 in \d+ s", read)
     assert lines[-1] == "done"
+
+
+def begun(log: Path) -> list[str]:
+    """The phases of a build, as its log has them."""
+    lines = [line.split(" ", 1)[1] for line in log.read_text().splitlines()]
+    return [line.split(":")[0] for line in lines if ": started" in line]
+
+
+def test_the_log_names_each_phase_once_and_none_without_work(tree: Path, tmp_path: Path) -> None:
+    phases = ["reading annotations", "building shards", "writing tars", "finishing"]
+    build(tmp_path / "d", tree, webdataset=True, log=tmp_path / "log")
+    assert begun(tmp_path / "log") == phases
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path / "e", tree, webdataset=True, progress=interrupt_at("writing tars"))
+    build(tmp_path / "e", tree, webdataset=True, log=tmp_path / "again")
+    assert begun(tmp_path / "again") == phases[2:]
+
+
+def test_tars_that_would_hold_nothing_are_said_to_be_missing(tmp_path: Path) -> None:
+    root, told = sardet_tree(tmp_path / "s", [Picture("a.png", boxes=[])], []), []
+    manifest = build(tmp_path / "d", root, webdataset=True, notice=told.append)
+    assert manifest.webdataset == ()
+    assert told == ["no image has texts: no tars are written"]
 
 
 def test_a_log_that_cannot_be_written_is_said_before_any_work(tree: Path, tmp_path: Path) -> None:

@@ -54,7 +54,10 @@ def refusal(path: Path, band: int = 1, **options: Any) -> UndecodableError:
         ({"interleave": "band", "ENDIANNESS": "BIG", "BIGTIFF": "YES"}, True),
         ({"compress": "deflate"}, False),
         ({"compress": "lzw", "interleave": "band"}, False),
-        ({"tiled": True, "blockxsize": 16, "blockysize": 16}, False),
+        ({"tiled": True, "blockxsize": 16, "blockysize": 16}, True),  # the lower ones stand out over the image
+        ({"tiled": True, "blockxsize": 48, "blockysize": 32, "ENDIANNESS": "BIG"}, True),
+        ({"tiled": True, "blockxsize": 16, "blockysize": 16, "interleave": "band"}, False),
+        ({"tiled": True, "blockxsize": 16, "blockysize": 16, "compress": "deflate"}, False),
     ],
 )
 def test_bands_come_as_they_were_written(tmp_path: Path, dtype: str, creation: dict[str, Any], plain: bool) -> None:
@@ -69,8 +72,24 @@ def test_bands_come_as_they_were_written(tmp_path: Path, dtype: str, creation: d
 
 
 def test_a_file_larger_than_one_reading_step(tmp_path: Path) -> None:
-    pixels = speckle(2, bands=4, size=(600, 700), dtype="float64")  # 13 MB, bands interleaved, read 4 MiB at a time
+    pixels = speckle(2, bands=4, size=(600, 700), dtype="float64")  # 13 MB, bands interleaved, read in pieces
     np.testing.assert_array_equal(read_band(write_tif(tmp_path / "a.tif", pixels), 3).values, pixels[2])
+    tiled = write_tif(tmp_path / "b.tif", pixels, tiled=True, blockxsize=512, blockysize=512)
+    np.testing.assert_array_equal(read_band(tiled, 3).values, pixels[2])
+
+
+def test_tiles_that_were_left_out_are_nodata(tmp_path: Path) -> None:
+    pixels = np.ones((1, 32, 32), np.float32)
+    pixels[0, :16, :16] = -5
+    path = write_tif(tmp_path / "a.tif", pixels, nodata=-5, tiled=True, blockxsize=16, blockysize=16, sparse_ok=True)
+    assert path.stat().st_size < 4 * 1024 + 512  # three tiles and a header
+    np.testing.assert_array_equal(read_band(path, 1).valid, pixels[0] == 1)
+
+
+def test_a_tile_cut_short_is_no_whole_geotiff(tmp_path: Path) -> None:
+    path = write_tif(tmp_path / "a.tif", speckle(2), tiled=True, blockxsize=16, blockysize=16)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert refusal(path).reason == "undecodable"
 
 
 @pytest.mark.parametrize("creation", [{}, {"compress": "deflate"}])

@@ -14,7 +14,6 @@ from hypothesis.extra import numpy as npst
 from lee_oracle import refined_lee_oracle
 from numpy.typing import NDArray
 
-from sarlang_hf.imaging.jit import kernel
 from sarlang_hf.imaging.lee_kernels import STRIP, filter_complete
 from sarlang_hf.imaging.speckle import directions, refined_lee
 
@@ -333,9 +332,3 @@ def test_a_real_tile_of_spacenet6(realdata: Path) -> None:
     part = np.s_[rows[0] : rows[0] + 60]
     expected, _ = refined_lee_oracle(intensity[part].astype(np.float32), valid[part])
     np.testing.assert_allclose(filtered[part][3:-3], expected[3:-3], rtol=2e-5)
-
-
-def test_a_kernel_compiles_where_no_cache_can_be_kept() -> None:
-    space: dict[str, Any] = {}
-    exec(compile("def total(row):\n    return row.sum()", "<no file>", "exec"), space)  # numba finds no place for its cache
-    assert kernel(space["total"])(np.arange(5.0)) == 10

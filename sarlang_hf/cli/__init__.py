@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import click
@@ -28,6 +29,7 @@ for command in (fetch_released, simulate, build, verify, info, quicklook, score)
 
 def main() -> None:
     """Entry point of the console script."""
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # so that what is half-written is cleared away
     try:
         sarlang.main(standalone_mode=True)
     except SarlangError as error:

@@ -1,13 +1,15 @@
-"""The fast way into the simplest GeoTIFFs: one image, no compression, no tiles, no mask.
+"""The fast way into the simplest GeoTIFFs: one image, no compression, no mask; strips in one piece, or tiles.
 
-Their pixels lie in the file in one piece and are read without a decoder. Every other file is left to GDAL, which is also the
-judge of damaged ones: where tifffile stumbles, or the file is shorter than it says, there is no fast way.
+Their pixels are read without a decoder, a few rows at a time: the other bands of a pixel pass through the processor's cache only.
+Every other file is left to GDAL, which is also the judge of damaged ones: where tifffile stumbles, or the file is shorter than
+it says, there is no fast way.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,11 @@ _NODATA_TAG = 42113
 _GREY, _RGB = 1, 2
 _ALPHA = {1, 2}
 _INTERLEAVED = 1
-_CHUNK = 1 << 22
+_UNCOMPRESSED = 1
+_AS_WRITTEN = 1
+_COMPLEX_INTEGER = 5
+_CHUNK = 1 << 18
+"""Bytes read at a time, which stay in the second-level cache until the band is picked from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,8 @@ class PlainTiff:
     Attributes:
         width, height, bands: the shape.
         dtype: of the pixels, in the file's byte order.
-        offset: of the first pixel in the file.
+        block_width, block_height: shape of the pieces in which the pixels are stored, row by row: the tiles, or the whole image.
+        offsets: of the pieces in the file. Tiles at the right and lower edges are whole and stand out over the image.
         interleaved: whether the bands of a pixel lie together; otherwise band follows band.
         nodata: the nodata tag, None if there is none.
     """
@@ -39,7 +46,9 @@ class PlainTiff:
     height: int
     bands: int
     dtype: np.dtype[Any]
-    offset: int
+    block_width: int
+    block_height: int
+    offsets: tuple[int, ...]
     interleaved: bool
     nodata: float | None
 
@@ -65,32 +74,59 @@ def read_plain(path: Path, layout: PlainTiff, band: int) -> NDArray[Any]:
         OSError: the file cannot be read.
         ValueError: it is shorter than `plain_tiff` found it.
     """
-    pixels = layout.width * layout.height
-    out = np.empty(pixels, layout.dtype.newbyteorder("="))
-    with path.open("rb") as file:
-        if layout.interleaved and layout.bands > 1:
-            file.seek(layout.offset)
-            step = max(1, _CHUNK // (layout.bands * layout.dtype.itemsize))
-            for first in range(0, pixels, step):  # in pieces: the other bands are as large as this one
-                count = min(step, pixels - first)
-                piece = np.fromfile(file, layout.dtype, count * layout.bands)
-                out[first : first + count] = piece.reshape(count, layout.bands)[:, band - 1]
-        else:
-            file.seek(layout.offset + (band - 1) * pixels * layout.dtype.itemsize)
-            out[:] = np.fromfile(file, layout.dtype, pixels)
-    return out.reshape(layout.height, layout.width)
+    out = np.empty((layout.height, layout.width), layout.dtype.newbyteorder("="))
+    across = -(-layout.width // layout.block_width)
+    with path.open("rb", buffering=0) as file:
+        for index, offset in enumerate(layout.offsets):
+            top, left = index // across * layout.block_height, index % across * layout.block_width
+            block = out[top : top + layout.block_height, left : left + layout.block_width]
+            if layout.interleaved:
+                _read_block(file, offset, layout, block, layout.bands, band - 1)
+            else:  # the bands follow one another
+                plane = layout.width * layout.height * layout.dtype.itemsize
+                _read_block(file, offset + (band - 1) * plane, layout, block, 1, 0)
+    return out
+
+
+def _read_block(file: FileIO, offset: int, layout: PlainTiff, block: NDArray[Any], numbers: int, chosen: int) -> None:
+    """Fills a block, or the part of it that lies within the image, with one of the `numbers` of each pixel."""
+    file.seek(offset)
+    row = layout.block_width * numbers * layout.dtype.itemsize
+    step = max(1, _CHUNK // row)
+    buffer = np.empty(min(step, len(block)) * row, np.uint8)
+    for first in range(0, len(block), step):
+        part = block[first : first + step]
+        piece = buffer[: len(part) * row]
+        if file.readinto(piece.data) != piece.size:
+            raise ValueError("the file is shorter than its header says")
+        part[:] = piece.view(layout.dtype).reshape(len(part), layout.block_width, numbers)[:, : part.shape[1], chosen]
 
 
 def _is_plain(page: Any) -> bool:
     return (
-        page.is_contiguous
-        and not page.is_tiled
+        (_is_tiled_plainly(page) if page.is_tiled else page.is_contiguous and sum(page.databytecounts) == page.nbytes)
         and page.imagedepth == 1
         and page.dtype is not None
         and page.photometric in (_GREY, _RGB)  # palettes and subsampled colours mean something else
         and not _ALPHA & set(page.extrasamples)
         and page.dataoffsets[0] > 0
-        and sum(page.databytecounts) == page.nbytes
+    )
+
+
+def _is_tiled_plainly(page: Any) -> bool:
+    """Whether every tile is there, whole, and as it was in memory."""
+    across, down = -(-page.imagewidth // page.tilewidth), -(-page.imagelength // page.tilelength)
+    pixel = page.samplesperpixel * page.bitspersample // 8
+    return (
+        page.compression == _UNCOMPRESSED
+        and page.sampleformat != _COMPLEX_INTEGER
+        and page.predictor == _AS_WRITTEN
+        and page.fillorder == _AS_WRITTEN
+        and page.bitspersample in (8, 16, 32, 64)
+        and (page.planarconfig == _INTERLEAVED or page.samplesperpixel == 1)
+        and len(page.dataoffsets) == len(page.databytecounts) == across * down
+        and all(offset > 0 for offset in page.dataoffsets)  # GDAL leaves out tiles of nodata
+        and set(page.databytecounts) == {page.tilewidth * page.tilelength * pixel}
     )
 
 
@@ -101,11 +137,17 @@ def _layout(page: Any) -> PlainTiff:
         height=page.imagelength,
         bands=page.samplesperpixel,
         dtype=np.dtype(page.dtype).newbyteorder(page.parent.byteorder),
-        offset=page.dataoffsets[0],
-        interleaved=page.planarconfig == _INTERLEAVED,
+        block_width=page.tilewidth if page.is_tiled else page.imagewidth,
+        block_height=page.tilelength if page.is_tiled else page.imagelength,
+        offsets=tuple(page.dataoffsets) if page.is_tiled else (page.dataoffsets[0],),
+        interleaved=page.planarconfig == _INTERLEAVED or page.samplesperpixel == 1,
         nodata=None if nodata is None else float(nodata.value),
     )
 
 
 def _end(layout: PlainTiff) -> int:
-    return layout.offset + layout.width * layout.height * layout.bands * layout.dtype.itemsize
+    """Where the last piece ends."""
+    planes = 1 if layout.interleaved else layout.bands
+    numbers = layout.bands if layout.interleaved else 1
+    block = layout.block_width * layout.block_height * numbers * layout.dtype.itemsize
+    return max(layout.offsets) + planes * block

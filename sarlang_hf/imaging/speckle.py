@@ -100,11 +100,19 @@ def _check(image: NDArray[Any], valid: NDArray[np.bool_] | None) -> None:
 
 def _incomplete(good: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Flat indices of the valid pixels whose 7x7 window holds nodata or leaves the image, ascending."""
+    large = min(good.shape) >= 7
+    if large and good.all():  # looking through all pixels for these few takes a tenth of the filter's time
+        return _frame(*good.shape)
     partial = good.copy()
-    if min(good.shape) >= 7:
-        whole = True if good.all() else _seven_in_a_row(_seven_in_a_row(good).T).T
-        partial[3:-3, 3:-3] &= np.logical_not(whole)
+    if large:
+        partial[3:-3, 3:-3] &= ~_seven_in_a_row(_seven_in_a_row(good).T).T
     return np.flatnonzero(partial)
+
+
+def _frame(height: int, width: int) -> NDArray[np.int64]:
+    """Flat indices of the frame of 3 pixels, ascending."""
+    sides = np.arange(3, height - 3)[:, None] * width + np.r_[:3, width - 3 : width]
+    return np.concatenate((np.arange(3 * width), sides.ravel(), np.arange((height - 3) * width, height * width)))
 
 
 def _seven_in_a_row(good: NDArray[np.bool_]) -> NDArray[np.bool_]:

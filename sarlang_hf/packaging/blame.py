@@ -114,9 +114,9 @@ class Blame:
         return SarlangError(problem, place=self.work.parent, remedy=remedy)
 
 
-def number_excluded(work: Path) -> int:
-    """How many images earlier runs have left out because of what they did to workers."""
-    return sum(len(json.loads(path.read_bytes())) for path in (work / "excluded").glob("*.json"))
+def excluded_images(work: Path) -> set[str]:
+    """The images that earlier runs have left out because of what they did to workers, by id."""
+    return {image_id for path in (work / "excluded").glob("*.json") for image_id in json.loads(path.read_bytes())}
 
 
 def _without(work: Path, task: ShardTask, reject: Reject) -> ShardTask:

@@ -28,7 +28,7 @@ Clock = Callable[[], datetime]
 class Progress(Protocol):
     """Told how far a phase has come; `total` is None while it is unknown."""
 
-    def __call__(self, phase: str, done: int, total: int | None) -> None: ...
+    def __call__(self, phase: str, done: int, total: int | None, /) -> None: ...
 
 
 def log_path(out: Path, share: tuple[int, int] | None) -> Path:

@@ -22,7 +22,7 @@ _KIND_TEXT: dict[DatasetKind, str] = {
     "simulated": "**The images are simulated.** They show that the pipeline works and say nothing about real radar images.",
     "official": "Texts as released by the authors; counts agree with Table 6 of the paper.",
     "rebuilt": "Built from the paper's four image sources, with questions written by `sarlang-hf`, not the released texts.",
-    "custom": "Built from other images than the paper's full selection; the table of text origins below says who wrote the texts.",
+    "custom": "Built from other images than the paper's full selection; the table of origins below says who wrote the texts.",
 }
 
 _ORIGIN_TERMS = {

@@ -20,7 +20,7 @@ from sarlang_hf.packaging.measure import measured_limits
 from sarlang_hf.packaging.options import BuildOptions, pixel_options
 from sarlang_hf.packaging.shards import plan_shards, plans_of, remove_leftovers, require_all_shards
 from sarlang_hf.packaging.steps import Job, build_all, complete, do_once, limits_of, open_survey, plan_questions, recipe_of
-from sarlang_hf.packaging.workspace import Share, claimed, claimed_share, finished_build, remove_work, working_folder
+from sarlang_hf.packaging.workspace import Share, claimed, claimed_share, finished_build, remove_work
 from sarlang_hf.schema import DatasetKind
 from sarlang_hf.sources import Source
 
@@ -82,7 +82,7 @@ def build(
         workers: processes that build shards. With 1, everything is done in this process, which dies with an image that kills it.
         share: (I, N): only the shards of the I-th of N shares, counted from 1, and nothing returned.
         finish_only: build no shard; complete the folder, whose shards must all be there.
-        log: file to append a protocol to.
+        log: file to append a protocol to; a run that is refused leaves none.
         progress: told about phases, for a progress bar.
         notice: told, in a sentence, what went wrong and did not stop the build.
         **options: fields of `BuildOptions`.
@@ -91,8 +91,8 @@ def build(
         The manifest of the finished folder.
 
     Raises:
-        UsageError: the folder holds something else, or an unfinished build of other inputs or options; other processes build
-            in it that do not go with this one; or there is not yet everything to finish.
+        UsageError: the folder holds something else, or an unfinished build of other inputs or options, or of the same inputs at
+            another place; other processes build in it that do not go with this one; or there is not yet everything to finish.
         SourceError, ImageFault: an input is unusable.
         OutputError: the folder or the log cannot be written.
         SarlangError: workers die, whatever they are at.
@@ -101,7 +101,7 @@ def build(
     _require_sense(workers, share, finish_only)
     _require_distinct(sources)
     request, kind = build_request(sources, settings), dataset_kind(sources, settings.limit)
-    job = Job(out, sources, settings, request, kind, workers, log, Report(progress, notice))
+    job = Job(out, sources, settings, request, _places(sources), kind, workers, log, Report(progress, notice))
     if (finished := _finished(job)) is not None:
         return None if share else finished
     if share:
@@ -115,24 +115,23 @@ def _finished(job: Job) -> Manifest | None:
 
 
 def _build_whole(job: Job) -> Manifest:
-    with claimed(job.out, job.request) as work, build_log(job.log, job.report):
+    with claimed(job.out, job.request, job.places) as work, build_log(job.log, job.report):
         if (finished := _finished(job)) is not None:  # by a process that held the lock a moment ago
             return finished
         plans, limits = do_once(job, work)
         recipe = recipe_of(job, work, limits)
         build_all(job, work, plans, recipe)
         manifest = complete(job, work, plans, recipe)
-    remove_work(job.out)
+        remove_work(job.out)  # while nobody else may enter it
     return manifest
 
 
 def _build_share(job: Job, share: Share) -> None:
-    working_folder(job.out)  # so that what is wrong with it is said rather than what is wrong with the log
-
     def waiting() -> None:
         job.report("waiting for the share that reads the annotations", 0, None)
 
-    with build_log(job.log, job.report), claimed_share(job.out, job.request, share, waiting=waiting) as (work, let_others):
+    claim = claimed_share(job.out, job.request, job.places, share, waiting=waiting)
+    with claim as (work, let_others), build_log(job.log, job.report):
         if _finished(job) is not None:
             return
         plans, limits = do_once(job, work)
@@ -143,11 +142,11 @@ def _build_share(job: Job, share: Share) -> None:
 
 
 def _finish_shares(job: Job) -> Manifest:
-    with claimed(job.out, job.request, to_finish=True) as work, build_log(job.log, job.report):
+    with claimed(job.out, job.request, job.places, to_finish=True) as work, build_log(job.log, job.report):
         plans = plan_shards(open_survey(job, work), job.settings.rows_per_shard)
         require_all_shards(work, plans)
         manifest = complete(job, work, plans, recipe_of(job, work, limits_of(job, work, plans)))
-    remove_work(job.out)
+        remove_work(job.out)
     return manifest
 
 
@@ -156,6 +155,11 @@ def build_request(sources: Sequence[Source], settings: BuildOptions) -> Request:
     inputs = (described_input(source.name, name, path) for source in sources for name, path in source.inputs().items())
     described = (SourceSettings(source.name, source.terms, source.parameters()) for source in sources)
     return Request(f"sarlang-hf {version('sarlang-hf')}", tuple(inputs), tuple(described), settings.identity())
+
+
+def _places(sources: Sequence[Source]) -> dict[str, str]:
+    """Where the inputs lie, whichever link they are named by."""
+    return {f"{source.name}: {name}": str(path.resolve()) for source in sources for name, path in source.inputs().items()}
 
 
 def dataset_kind(sources: Sequence[Source], limit: int | None) -> DatasetKind:

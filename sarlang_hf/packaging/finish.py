@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sarlang_hf.errors import SourceError
 from sarlang_hf.files import output_errors, sha256_of, write_atomically
+from sarlang_hf.packaging.build_log import Report
 from sarlang_hf.packaging.build_shard import Receipt, ShardPlan
 from sarlang_hf.packaging.card import benchmark_yaml, dataset_card
 from sarlang_hf.packaging.manifest import SIDE_FILES, Manifest, OtherFile, Request, Shard, Tar, select_shards, write_manifest
@@ -41,11 +43,11 @@ def finish(
     questions: QuestionPlan,
     limits: Mapping[str, tuple[float, float]],
     skip_faults: bool,
-    progress: Callable[[int, int], None],
+    report: Report,
 ) -> Manifest:
     """Completes a dataset folder whose shards all have receipts, and returns its manifest.
 
-    `progress` is told how many images the tars of the WebDataset export hold so far, and will hold.
+    `report` is told of the phases `writing tars`, if there are any to write, and `finishing`.
 
     A kind `official` is a claim until the texts are counted: if they are not those of Table 6, the dataset is `custom`.
 
@@ -62,6 +64,8 @@ def finish(
         first = f" ({rejects[0].image_id}: {rejects[0].problem})" if rejects else ""
         raise SourceError("no usable image", place=where, remedy=f"mend the source: {len(rejects)} images were left out{first}")
     images = _place_shards(out, work, receipts)
+    tars = _write_tars(out, images, request, report)
+    report("finishing", 0, 1)
     shards = [*images, *_write_questions(out, images)]
     counts = _counts(receipts)
     manifest = Manifest(
@@ -78,10 +82,11 @@ def finish(
         limits=dict(limits),
         shards=tuple(sorted(shards, key=lambda one: one.file)),
         files=(),
-        webdataset=_write_tars(out, shards, request, progress),
+        webdataset=tars,
     )
     manifest = replace(manifest, files=_write_side_files(out, manifest, rejects))
     write_manifest(out, manifest)
+    report("finishing", 1, 1)
     return manifest
 
 
@@ -89,10 +94,14 @@ def _by_reason(rejects: Iterable[Reject]) -> dict[str, int]:
     return dict(sorted(Counter(reject.reason for reject in rejects).items()))
 
 
-def _write_tars(out: Path, shards: Sequence[Shard], request: Request, progress: Callable[[int, int], None]) -> tuple[Tar, ...]:
+def _write_tars(out: Path, images: Sequence[Shard], request: Request, report: Report) -> tuple[Tar, ...]:
     if not request.parameters["webdataset"]:
         return ()
-    return write_tars(out, shards, seed=request.parameters["seed"], progress=progress)
+    progress = partial(report, "writing tars")
+    written = write_tars(out, images, seed=request.parameters["seed"], progress=progress)
+    if not written:
+        report.notice("no image has texts: no tars are written")
+    return written
 
 
 def _place_shards(out: Path, work: Path, receipts: Mapping[ShardPlan, Receipt]) -> list[Shard]:

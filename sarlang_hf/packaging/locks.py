@@ -1,4 +1,4 @@
-"""Locks between processes, also of several nodes: advisory `flock` on small files that are never removed while in use.
+"""Locks between processes, also of several nodes: advisory `flock` on small files that only their holder removes.
 
 They need a file system that passes locks between its clients: NFS, GPFS, BeeGFS, CephFS and Lustre (mounted with `flock`) do. A
 lock ends with its process, however that ends, so that a killed build blocks nothing.
@@ -7,6 +7,7 @@ lock ends with its process, however that ends, so that a killed build blocks not
 from __future__ import annotations
 
 import errno
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,25 +41,47 @@ def locked(
         LockedError: another process holds the lock, and `waiting` is None.
         OutputError: the file system has no locks.
     """
-    with path.open("a+b") as file:
-        give_up = time.monotonic() + patience
-        while not _try(file, path, shared=shared):
-            if time.monotonic() >= give_up:
-                if waiting is None:
-                    raise LockedError(str(path))
-                waiting()
-                waiting, give_up = _told, float("inf")
-            time.sleep(POLL_SECONDS)
+    give_up = time.monotonic() + patience
+    while (file := _taken(path, shared=shared)) is None:
+        if time.monotonic() >= give_up:
+            if waiting is None:
+                raise LockedError(str(path))
+            waiting()
+            waiting, give_up = _told, float("inf")
+        time.sleep(POLL_SECONDS)
+    with file:
         yield
 
 
 def is_locked(path: Path) -> bool:
     """Whether a process holds the lock file `path` exclusively."""
     try:
-        with locked(path, shared=True, patience=0):
-            return False
-    except LockedError:
-        return True
+        with path.open("rb") as file:
+            return not _try(file, path, shared=True)
+    except FileNotFoundError:
+        return False
+
+
+def _taken(path: Path, *, shared: bool) -> IO[bytes] | None:
+    """The open lock file, if the lock could be had."""
+    path.parent.mkdir(exist_ok=True)  # whoever held the lock may have removed it with its folder
+    file = path.open("a+b")
+    try:
+        if _try(file, path, shared=shared) and _is_at(file, path):
+            return file
+    except BaseException:
+        file.close()
+        raise
+    file.close()
+    return None
+
+
+def _is_at(file: IO[bytes], path: Path) -> bool:
+    """Whether the file is still the one of that name: the lock on a removed file keeps nobody out."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _try(file: IO[bytes], path: Path, *, shared: bool) -> bool:

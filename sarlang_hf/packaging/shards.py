@@ -111,7 +111,9 @@ def run_plans(
     workers: int,
     tick: Callable[[int], None],
 ) -> None:
-    """Runs `body` on the missing ones of some plans and keeps count of all their tiles."""
+    """Runs `body` on the missing ones of some plans, if any, and keeps count of all their tiles."""
+    if not missing:
+        return
     done = sum(plan.count for plan in plans) - sum(plan.count for plan in missing)
     tick(done)
     tasks = [ShardTask.of(blame.work, plan) for plan in missing]

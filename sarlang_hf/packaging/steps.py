@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sarlang_hf.errors import UsageError
-from sarlang_hf.packaging.blame import Blame, number_excluded
+from sarlang_hf.packaging.blame import Blame, excluded_images
 from sarlang_hf.packaging.build_log import Report
-from sarlang_hf.packaging.build_shard import ShardPlan
+from sarlang_hf.packaging.build_shard import Receipt, ShardPlan
 from sarlang_hf.packaging.finish import finish
 from sarlang_hf.packaging.manifest import Manifest, Request
 from sarlang_hf.packaging.measure import Limits, measure, merged_limits
 from sarlang_hf.packaging.options import BuildOptions, pixel_options
 from sarlang_hf.packaging.shards import Recipe, build_shards, plan_shards
 from sarlang_hf.packaging.survey import Survey, survey
-from sarlang_hf.packaging.workspace import require_no_rejects
+from sarlang_hf.packaging.workspace import Places, require_no_rejects
 from sarlang_hf.schema import DatasetKind
 from sarlang_hf.sources import Source
 from sarlang_hf.texts.plan import QuestionPlan
@@ -35,6 +35,7 @@ class Job:
     sources: Sequence[Source]
     settings: BuildOptions
     request: Request
+    places: Places
     kind: DatasetKind
     workers: int
     log: Path | None
@@ -88,9 +89,15 @@ def open_survey(job: Job, work: Path) -> Survey:
         raise UsageError(problem, place=job.out, remedy=remedy)
     found = Survey(work / "survey.sqlite")
     found.require_sources()
-    left_out = sum(not reject.screened for reject in found.rejects()) + number_excluded(work)
-    require_no_rejects(job.out, left_out, skip_faults=job.settings.skip_faults)
+    require_no_rejects(job.out, _number_left_out(work, found), skip_faults=job.settings.skip_faults)
     return found
+
+
+def _number_left_out(work: Path, surveyed: Survey) -> int:
+    """How many images earlier runs have left out of this unfinished build because something was wrong with them."""
+    receipts = map(Receipt.read, (work / "receipts").glob("*.json"))
+    built = {reject.image_id for receipt in receipts for reject in receipt.rejects if not reject.screened}
+    return sum(not reject.screened for reject in surveyed.rejects()) + len(built | excluded_images(work))
 
 
 def _compile(report: Report) -> None:
@@ -136,8 +143,7 @@ def build_all(job: Job, work: Path, plans: Sequence[ShardPlan], recipe: Recipe) 
 
 
 def complete(job: Job, work: Path, plans: Sequence[ShardPlan], recipe: Recipe) -> Manifest:
-    job.report("finishing", 0, 1)
-    manifest = finish(
+    return finish(
         job.out,
         work,
         plans,
@@ -146,10 +152,8 @@ def complete(job: Job, work: Path, plans: Sequence[ShardPlan], recipe: Recipe) -
         questions=recipe.questions,
         limits=recipe.pixels.limits,
         skip_faults=job.settings.skip_faults,
-        progress=lambda done, total: job.report("writing tars", done, total),
+        report=job.report,
     )
-    job.report("finishing", 1, 1)
-    return manifest
 
 
 def _blame(job: Job, work: Path) -> Blame:

@@ -80,7 +80,7 @@ def survey(
         ImageFault: an annotation is unusable and `skip_faults` is off.
         SourceError: a source cannot be read, or two tiles share an id.
     """
-    with replacing(path) as temporary, _database(temporary) as db:
+    with replacing(path) as temporary, _database(temporary, shown=path) as db:
         db.executescript(_SCHEMA)
         seen = 0
         for source in sources:
@@ -191,7 +191,7 @@ def _limit(db: sqlite3.Connection, limit: int) -> None:
 
 
 @contextmanager
-def _database(path: Path) -> Iterator[sqlite3.Connection]:
+def _database(path: Path, *, shown: Path) -> Iterator[sqlite3.Connection]:
     """A connection for bulk writing. SQLite wraps the system's errors in its own; they become ours again here."""
     path.unlink(missing_ok=True)
     try:
@@ -201,7 +201,7 @@ def _database(path: Path) -> Iterator[sqlite3.Connection]:
             yield db
     except sqlite3.OperationalError as error:
         raise OutputError(
-            f"cannot write: {error}", place=path, remedy="free disk space or raise its limits, then repeat"
+            f"cannot write: {error}", place=shown, remedy="free disk space or raise its limits, then repeat"
         ) from error
 
 

@@ -30,20 +30,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sarlang_hf.files import output_errors, replacing
 from sarlang_hf.packaging.manifest import Shard, Tar, select_shards
 from sarlang_hf.packaging.pages import image_offsets
 from sarlang_hf.packaging.parquet import read_rows
-from sarlang_hf.schema import SPLITS, Split
+from sarlang_hf.schema import SPLITS, Config, Split
 
 FOLDER = "webdataset"
 MAX_BYTES = 10**9
 MAX_SAMPLES = 10_000
+_TOLD_EVERY = 100
 
 _Config = Literal["vqa", "cap"]
 _CONFIGS: tuple[_Config, ...] = ("vqa", "cap")
+_TEXTS: dict[Config, tuple[str, str]] = {"vqa": ("questions", "question_id"), "cap": ("captions", "caption_id")}
+"""The column of texts and its id, by config."""
 _SPARSE = ("objects", "lat", "lon", "gsd_m")
 """Columns that may be empty in one row and filled in another; a config need not have all of them."""
 
@@ -82,7 +86,7 @@ def write_tars(
         seed: decides order and choice of texts.
         max_bytes: size of a tar, unless a single sample is larger.
         max_samples: samples in a tar.
-        progress: called with (images done, images in all).
+        progress: called with (images done, images in all) of those with texts: before the first, now and then, after the last.
 
     Returns:
         What was written, in name order.
@@ -92,7 +96,7 @@ def write_tars(
         OutputError: the folder cannot be written, or the disk is full.
     """
     written: list[Tar] = []
-    total, before = sum(shard.rows for shard in shards if shard.config in _CONFIGS), 0
+    tell = _Telling(sum(_images_with_texts(out / shard.file, shard.config) for shard in shards), progress)
     for config in _CONFIGS:
         files = {split: [out / shard.file for shard in select_shards(shards, config, split)] for split in SPLITS}
         extension = _extension(path for paths in files.values() for path in paths)
@@ -102,13 +106,39 @@ def write_tars(
                 done = 0
                 for number, part in enumerate(_parts(_leaders_first(samples), max_bytes, max_samples)):
                     path = out / FOLDER / f"{config}-{split}-{number:06}.tar"
-                    members = _members(_leaders_first(part), done, extension, files[split], spool)
+                    members = _members(tell.each(_leaders_first(part)), done, extension, files[split], spool)
                     written.append(_write(path, members, config, split, len(part)))
                     done += len(part)
-                    if progress:
-                        progress(before + done, total)
-            before += sum(shard.rows for shard in select_shards(shards, config, split))
     return tuple(sorted(written, key=lambda tar: tar.file))
+
+
+class _Telling:
+    """Tells how many samples are written."""
+
+    def __init__(self, total: int, progress: Callable[[int, int], None] | None) -> None:
+        self._done, self._total, self._progress = 0, total, progress
+        self._tell()
+
+    def each(self, samples: Iterable[_Sample]) -> Iterator[_Sample]:
+        """The samples; one is written when the next is asked for."""
+        for sample in samples:
+            yield sample
+            self._done += 1
+            if self._done % _TOLD_EVERY == 0 or self._done == self._total:
+                self._tell()
+
+    def _tell(self) -> None:
+        if self._progress and self._total:
+            self._progress(self._done, self._total)
+
+
+def _images_with_texts(path: Path, config: Config) -> int:
+    """How many rows of a shard have texts; none if its config is not exported."""
+    if config not in _TEXTS:
+        return 0
+    texts, text_id = _TEXTS[config]
+    batches = pq.ParquetFile(path).iter_batches(columns=[f"{texts}.list.element.{text_id}"], batch_size=1000)
+    return sum(pc.sum(pc.greater(pc.list_value_length(batch.column(texts)), 0)).as_py() for batch in batches)
 
 
 def _extension(files: Iterable[Path]) -> str:

@@ -10,6 +10,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext
 from typing import Any
@@ -49,12 +50,12 @@ class SharedNote:
 def serve(body: Callable[[Any, Watch], Any], pipe: Connection[Any, Any], note: SharedNote) -> None:
     """The main function of a worker."""
     _become_worker()
-    while True:
-        try:
-            task = pipe.recv()
-        except EOFError:
-            return
-        pipe.send(_attempt(body, task, note))
+    with suppress(EOFError, ConnectionError):  # dismissed, be it while answering
+        while True:
+            pipe.send(_attempt(body, pipe.recv(), note))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # taking the interpreter apart would take as long as half of its start
 
 
 def _attempt(body: Callable[[Any, Watch], Any], task: Any, note: SharedNote) -> tuple[str, Any, str]:

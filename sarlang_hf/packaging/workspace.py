@@ -1,6 +1,6 @@
 """The working folder OUT/.build/ of an unfinished build: whose it is, and when it may be thrown away.
 
-    build.json                what is being built; another build in the same folder is refused
+    build.json                what is being built, and from where; another build in the same folder is refused
     shares.json               into how many shares it is divided, if it is
     lock                      held alone by a plain build and by the finish, together by all shares
     survey.lock               held by the share that does what is done once, while the others wait
@@ -27,6 +27,9 @@ from sarlang_hf.packaging.manifest import MANIFEST, WORK, Manifest, Request, rea
 Share = tuple[int, int]
 """(I, N): the I-th of N shares, counted from 1."""
 
+Places = Mapping[str, str]
+"""Absolute path by input."""
+
 _LOCK = "lock"
 
 
@@ -48,20 +51,21 @@ def finished_build(out: Path, request: Request, *, skip_faults: bool) -> Manifes
 
 
 @contextmanager
-def claimed(out: Path, request: Request, *, to_finish: bool = False) -> Iterator[Path]:
+def claimed(out: Path, request: Request, places: Places, *, to_finish: bool = False) -> Iterator[Path]:
     """Makes and locks the working folder for one process alone, and yields it.
 
-    An unfinished build of another request is thrown away if it has no finished shard yet, so that a command can be corrected
-    and repeated.
+    An unfinished build of another request, or of sources that lie elsewhere, is thrown away if it has no finished shard yet, so
+    that a command can be corrected and repeated.
 
     Args:
         out: the dataset folder.
         request: what is being built.
+        places: where its inputs lie: equal annotations do not make equal images.
         to_finish: the folder must hold an unfinished build of this request already.
 
     Raises:
-        UsageError: another process builds here, shards of another request are finished, the folder holds other files, or
-            there is nothing to finish.
+        UsageError: another process builds here, shards of another request or of other places are finished, the folder holds
+            other files, or there is nothing to finish.
         OutputError: the folder cannot be written.
     """
     if to_finish and not (out / WORK / "build.json").exists():
@@ -77,13 +81,13 @@ def claimed(out: Path, request: Request, *, to_finish: bool = False) -> Iterator
         with output_errors(out):
             for leftover in out.rglob(".*.part"):  # of a killed run; whoever holds the lock is the only writer
                 leftover.unlink()
-            _settle(out, work, request, may_clear=not to_finish)
+            _settle(out, work, request, places, may_clear=not to_finish)
         yield work
 
 
 @contextmanager
 def claimed_share(
-    out: Path, request: Request, share: Share, *, waiting: Callable[[], None]
+    out: Path, request: Request, places: Places, share: Share, *, waiting: Callable[[], None]
 ) -> Iterator[tuple[Path, Callable[[], None]]]:
     """Makes the working folder, or joins the other shares in it, and yields it with a function.
 
@@ -92,6 +96,7 @@ def claimed_share(
     Args:
         out: the dataset folder.
         request: what is being built.
+        places: where its inputs lie.
         share: which share of it.
         waiting: called once if another share is at that work, which is then waited for.
 
@@ -107,7 +112,7 @@ def claimed_share(
             with output_errors(out):
                 stack.enter_context(locked(work / _LOCK, shared=True))
                 alone.enter_context(locked(work / "survey.lock", waiting=waiting))
-                _divide(out, work, request, share[1])
+                _divide(out, work, request, places, share[1])
                 stack.enter_context(locked(work / f"share-{name}.lock"))
         except LockedError as error:
             raise _in_use(out, work, own=name) from error
@@ -157,7 +162,7 @@ def working_folder(out: Path) -> Path:
     return work
 
 
-def _divide(out: Path, work: Path, request: Request, total: int) -> None:
+def _divide(out: Path, work: Path, request: Request, places: Places, total: int) -> None:
     """Makes the working folder one of this request in this many shares, if no running share stands against it."""
     for leftover in work.glob(".*.part"):
         leftover.unlink()
@@ -166,23 +171,26 @@ def _divide(out: Path, work: Path, request: Request, total: int) -> None:
     if running and other is not None and other != total:
         problem = f"a build in {other} shares is running here, not in {total}"
         raise UsageError(problem, place=out, remedy=f"give --shard I/{other}, or wait for it to end")
-    _settle(out, work, request, may_clear=not running)
-    if other != total:
+    _settle(out, work, request, places, may_clear=not running)
+    if recorded_division(work) != total:
         write_atomically(work / "shares.json", json.dumps({"of": total}).encode())
 
 
-def _settle(out: Path, work: Path, request: Request, *, may_clear: bool) -> None:
-    """Makes the working folder one of this request."""
+def _settle(out: Path, work: Path, request: Request, places: Places, *, may_clear: bool) -> None:
+    """Makes the working folder one of this request, whose inputs lie at these places."""
     note = work / "build.json"
     found = json.loads(note.read_bytes()) if note.exists() else {}  # without a note, whatever lies here is nobody's
+    begun = found.pop("places", {})
+    moved = [f"{begun.get(name)}, now {place}" for name, place in places.items() if place != begun.get(name)]
     difference = _difference(request, found)
-    if found and difference and (not may_clear or any((work / "receipts").glob("*.json"))):
+    if found and (difference or moved) and (not may_clear or any((work / "receipts").glob("*.json"))):
         what = "finished shards of a build" if may_clear else "an unfinished build"
-        problem = f"holds {what} with {difference}"
-        raise UsageError(problem, place=out, remedy="choose another output folder, or remove this unfinished one to start over")
-    if difference:
+        problem = f"holds {what} with {difference}" if difference else f"holds {what} that was begun from {moved[0]}"
+        same = "choose another output folder" if difference else "give the place it was begun from to continue it"
+        raise UsageError(problem, place=out, remedy=f"{same}, or remove {work} to start over")
+    if difference or moved:
         clear_work(work)
-        write_atomically(note, json.dumps(asdict(request), sort_keys=True).encode())
+        write_atomically(note, json.dumps({**asdict(request), "places": places}, sort_keys=True).encode())
 
 
 def _running_shares(work: Path) -> list[str]:

@@ -137,9 +137,12 @@ def _draw_wordings(templates: Sequence[Template], rate: float, point: float) -> 
     are drawn. `point` is uniform in [0, 1).
     """
     step = rate / len(templates)
-    for index, template in enumerate(templates):
-        if math.ceil((index + 1) * step - point) > math.ceil(index * step - point):
+    before = math.ceil(-point)
+    for index, template in enumerate(templates, 1):
+        points = math.ceil(index * step - point)
+        if points > before:
             yield template
+        before = points
 
 
 def _draw_wording(templates: Sequence[Template], rng: np.random.Generator) -> Template:

@@ -180,6 +180,7 @@ class Noun:
 _IRREGULAR_PLURALS = {"aircraft": "aircraft"}
 
 
+@lru_cache(maxsize=1024)
 def noun(category: str) -> Noun:
     """The forms of a category's name, in lower case.
 

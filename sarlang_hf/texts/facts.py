@@ -51,12 +51,14 @@ def main_category(present: Mapping[str, Sequence[Offset]]) -> str | None:
 
 def printed_area(box: Box) -> tuple[float, float, float, float]:
     """A box as a region question prints it: x_min, y_min, width and height in pixels, rounded to one decimal."""
-    x, y, width, height = (round(value, 1) + 0.0 for value in box.bbox)  # + 0.0 turns a negative zero into zero
-    return x, y, width, height
+    # + 0.0 turns a negative zero into zero
+    return round(box.x, 1) + 0.0, round(box.y, 1) + 0.0, round(box.width, 1) + 0.0, round(box.height, 1) + 0.0
 
 
 def is_clear(box: Box, boxes: Sequence[Box]) -> bool:
     """Whether the printed area of a box holds no part of a box of another category."""
+    if all(other.category == box.category for other in boxes):  # most images show one category
+        return True
     x, y, width, height = printed_area(box)
     return not any(
         other.category != box.category
