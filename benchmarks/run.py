@@ -1,6 +1,6 @@
 """`make bench`: every figure of docs/performance.md, measured now; exit 1 if a target is missed.
 
-The first run simulates 5,000 tiles and 3,000 radar rasters under runs/bench/, which takes ten minutes and seven gigabytes.
+The first run simulates 5,000 tiles and 250 radar rasters under runs/bench/, which takes minutes and four gigabytes.
 """
 
 from __future__ import annotations
