@@ -34,7 +34,6 @@ from sarlang_hf.texts.plan import QuestionPlan
 
 _DEFAULTS = BuildOptions()
 _VERSION = datasets.Version(f"{FORMAT_VERSION}.0")
-_FOLDERS = ("sardet", "spacenet6", "dfc2023", "openearthmap_sar", "released")
 _OPTIONS = ("seed", "density", "keep_ambiguous", "stretch", "max_nodata")
 
 
@@ -77,12 +76,15 @@ class Sarlang1MConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets
             UsageError: there are none, or their settings make no sense.
             SourceError: one has not the expected layout.
         """
-        folders = {name: Path(folder) for name in _FOLDERS if (folder := getattr(self, name))}
-        named = {name: {label: Path(folder) for label, folder in getattr(self, name).items()} for name in ("coco", "paired")}
         return open_sources(
             SourceFolders(
-                **folders,
-                **named,
+                sardet=_path(self.sardet),
+                spacenet6=_path(self.spacenet6),
+                dfc2023=_path(self.dfc2023),
+                openearthmap_sar=_path(self.openearthmap_sar),
+                released=_path(self.released),
+                coco={label: Path(folder) for label, folder in self.coco.items()},
+                paired={label: Path(folder) for label, folder in self.paired.items()},
                 class_map=self.class_map,
                 settings=RasterSettings(**self.rasters),
                 by_source=self.rasters_by_source,
@@ -151,6 +153,10 @@ class Sarlang1M(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datase
             elif self.config.name in rows:
                 yield tile.image_id, rows[self.config.name]
             image_row += 1
+
+
+def _path(folder: str | None) -> Path | None:
+    return Path(folder) if folder else None
 
 
 _CONTENTS: dict[Config, str] = {
