@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -131,19 +132,28 @@ def test_a_no_on_the_terminal_ends_the_command(hub: Hub, tmp_path: Path) -> None
     assert (said.returncode, hub.requests, (tmp_path / "r").exists()) == (1, [], False)
 
 
+def sizes(parts: Path) -> list[int]:
+    """Sizes of the unfinished files; those that are finished and renamed meanwhile are passed over."""
+    found = []
+    for path in parts.glob("*.part"):
+        with suppress(FileNotFoundError):
+            found.append(path.stat().st_size)
+    return found
+
+
 def test_a_killed_download_continues_where_it_stopped(hub: Hub, tmp_path: Path) -> None:
     hub.stalls = {IMAGE}
     process = subprocess.Popen(command(tmp_path / "r", "--yes"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     parts = tmp_path / "r/.sarlang-fetch"
     while not hub.stalled.wait(0.02):
         assert process.poll() is None
-    while not any(path.stat().st_size > 1_000_000 for path in parts.glob("*.part")):
+    while not any(size > 1_000_000 for size in sizes(parts)):
         assert process.poll() is None
     process.send_signal(signal.SIGKILL)
     process.wait()
     hub.stalls, hub.requests = set(), []
     hub.go_on.set()
-    (have,) = (path.stat().st_size for path in parts.glob("*.part") if path.stat().st_size > 1_000_000)
+    (have,) = (size for size in sizes(parts) if size > 1_000_000)
     assert not (tmp_path / "r" / IMAGE).exists()
     again = run(tmp_path / "r", "--yes")
     assert again.returncode == 0, again.stderr
