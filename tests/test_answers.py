@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sarlang_hf.errors import UsageError
 from sarlang_hf.schema import CATEGORIES, POSITIONS, QUESTION_TYPES
 from sarlang_hf.scoring import answers
-from sarlang_hf.scoring.answers import Decision, decide
+from sarlang_hf.scoring.answers import decide
+from sarlang_hf.scoring.decision import Decision
 from sarlang_hf.scoring.normalize import tokens
 
 COUNT = "How many ships are there in the image?"
@@ -254,8 +255,8 @@ def test_articles_are_dropped_unless_nothing_else_is_said():
 
 
 def test_unknown_protocol_is_refused():
-    with pytest.raises(UsageError, match="released"):
-        decide("", "yes", "yes", protocol="released")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="expert"):
+        decide("", "yes", "yes", protocol="expert")  # type: ignore[arg-type]
 
 
 ONES = [

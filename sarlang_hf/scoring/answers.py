@@ -47,19 +47,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 from sarlang_hf.errors import UsageError
 from sarlang_hf.schema import QuestionType
-from sarlang_hf.scoring import labels
+from sarlang_hf.scoring import labels, released
+from sarlang_hf.scoring.decision import Decision
 from sarlang_hf.scoring.normalize import tokens
 
-Protocol = Literal["strict"]
-"""How answers are judged."""
+Protocol = Literal["strict", "released", "paper"]
+"""How answers are judged: by the rules here; as the official script does (`scoring.released`); by a judge alone, as the paper
+says."""
 
-JudgeName = Literal["off"]
-"""The model that decides what the rules of a protocol leave open."""
+JudgeName = Literal["off", "openai", "azure"]
+"""Who decides what the rules of a protocol leave open: nobody, a server that speaks OpenAI's protocol, or Azure."""
 
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 JUDGES: tuple[JudgeName, ...] = get_args(JudgeName)
@@ -75,14 +76,6 @@ _NUMBERED = re.compile(
 # What joins the labels of a reference without changing them, and what joins those of a bare list.
 _JOINERS = frozenset({"and"})
 _LIST_WORDS = _JOINERS | {"or"}
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A verdict (True right, False wrong, None undecided) and the name of the rule that made it."""
-
-    verdict: bool | None
-    rule: str
 
 
 def decide(
@@ -102,7 +95,7 @@ def decide(
         type: settles what the reference alone leaves open. Of a counting question, gold 'none' is the number 0 and gold
             '3 ships' the number 3. Of a general inquiry, a reference that happens to be a position or class label is one
             of many possible words, so that naming others beside it does not make an answer wrong: it stays `open`.
-        protocol: `strict`, the only one today.
+        protocol: `strict`: the rules above; `released`: those of the official script; `paper`: none, a judge decides all.
 
     Raises:
         UsageError: an unknown protocol.
@@ -111,6 +104,10 @@ def decide(
         raise UsageError(f"unknown protocol {protocol!r}", place="protocol", remedy=f"use one of {', '.join(PROTOCOLS)}")
     if prediction is None or prediction.lstrip().startswith(FAILED_REQUEST):
         return Decision(None, "missing")
+    if protocol == "paper":
+        return Decision(None, "open")
+    if protocol == "released":
+        return released.decide(gold, prediction)
     gold_words, words = tokens(gold), tokens(prediction)
     if not words:
         return Decision(False, "empty")
