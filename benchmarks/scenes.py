@@ -8,12 +8,13 @@ from pathlib import Path
 from sarlang_hf.cli.progress import progress_bars
 from sarlang_hf.imaging.simulate import write_tree
 from sarlang_hf.sources import SIMULATION_MARKER
+from sarlang_hf.sources.simulated_captions import SIMULATED_CAPTIONS
 
 TRAIN, VAL, SIZE = 2_800, 2_200, 512
 
 
 def scenes(folder: Path) -> Path:
-    """A SARDet tree of 2,800 + 2,200 simulated tiles of 512 x 512 pixels."""
+    """A SARDet tree of 2,800 + 2,200 simulated tiles of 512 x 512 pixels, without captions, which SARDet-100K has not either."""
     with progress_bars() as report:
         write_tree(
             folder / "scenes",
@@ -24,7 +25,12 @@ def scenes(folder: Path) -> Path:
             seed=0,
             progress=lambda done: report("simulating (once)", done, TRAIN + VAL),
         )
-    return folder / "scenes"
+    bare = folder / "scenes-bare"
+    bare.mkdir(exist_ok=True)
+    for part in (folder / "scenes").iterdir():
+        if part.name != SIMULATED_CAPTIONS and not (bare / part.name).is_symlink():
+            (bare / part.name).symlink_to(part.absolute())
+    return bare
 
 
 def fifth_of(tree: Path, out: Path) -> Path:

@@ -30,11 +30,12 @@ from sarlang_hf.schema import CONFIGS, FORMAT_VERSION, SPLITS, Config, Split, Ti
 from sarlang_hf.sources import Source
 from sarlang_hf.sources.opening import SourceFolders, open_sources
 from sarlang_hf.sources.rasters import RasterSettings
+from sarlang_hf.texts.captions import CaptionTexts, is_captioned
 from sarlang_hf.texts.plan import QuestionPlan
 
 _DEFAULTS = BuildOptions()
 _VERSION = datasets.Version(f"{FORMAT_VERSION}.0")
-_OPTIONS = ("seed", "density", "keep_ambiguous", "stretch", "max_nodata")
+_OPTIONS = ("seed", "density", "keep_ambiguous", "captions", "stretch", "max_nodata")
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Sarlang1MConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets
         rasters: fields of `sources.rasters.RasterSettings`, for all sources of radar rasters.
         rasters_by_source: those that differ for a source, e.g. {"paired": {"input_scale": "db"}}.
         turn_south: whether SpaceNet6 tiles seen from the south are turned by 180 degrees.
-        seed, density, keep_ambiguous, stretch, max_nodata: see `BuildOptions`.
+        seed, density, keep_ambiguous, captions, stretch, max_nodata: see `BuildOptions`.
     """
 
     version: datasets.Version = _VERSION
@@ -66,6 +67,7 @@ class Sarlang1MConfig(datasets.BuilderConfig):  # type: ignore[misc]  # datasets
     seed: int = _DEFAULTS.seed
     density: float = _DEFAULTS.density
     keep_ambiguous: bool = False
+    captions: CaptionTexts = "none"
     stretch: str = _DEFAULTS.stretch
     max_nodata: float = _DEFAULTS.max_nodata
 
@@ -126,7 +128,7 @@ class Sarlang1M(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datase
         surveyed = Survey(path)
         plan, _ = plan_questions(surveyed, settings)
         pixels = pixel_options(settings, measured_limits(surveyed, settings))
-        splits = [split for split in SPLITS if any(_has_rows(tile, self.config.name) for tile in surveyed.tiles(split))]
+        splits = [split for split in SPLITS if any(self._has_rows(tile) for tile in surveyed.tiles(split))]
         if not splits:  # `datasets` has no words for this
             raise DatasetNotFoundError(
                 f"no source given brings {_CONTENTS[self.config.name]}",
@@ -142,17 +144,32 @@ class Sarlang1M(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datase
         image_row = 0
         for tile in surveyed.tiles(split):
             try:
-                rows = image_rows(read_tile(tile, plan=plan, seed=self.config.seed, pixels=pixels))
+                record = read_tile(tile, plan=plan, seed=self.config.seed, pixels=pixels, captions=self.config.captions)
             except ImageFault as fault:
                 if not fault.screened:
                     raise
                 continue  # left out by every build
+            rows = image_rows(record)
             if self.config.name == "vqa_questions":
                 for row in question_rows(rows["vqa"], image_row):
                     yield row["question_id"], row
             elif self.config.name in rows:
                 yield tile.image_id, rows[self.config.name]
             image_row += 1
+
+    def _has_rows(self, tile: Tile) -> bool:
+        """Whether a tile has something for the config, as far as its annotation tells."""
+        match self.config.name:
+            case "cap":
+                return is_captioned(tile, self.config.captions)
+            case "vqa_questions":
+                return bool(tile.questions) or tile.boxes_complete
+            case "raw":
+                return tile.radar is not None
+            case "rgb":
+                return tile.optical is not None
+            case _:
+                return True
 
 
 def _path(folder: str | None) -> Path | None:
@@ -166,18 +183,3 @@ _CONTENTS: dict[Config, str] = {
     "raw": "radar rasters",
     "rgb": "optical twins",
 }
-
-
-def _has_rows(tile: Tile, config: Config) -> bool:
-    """Whether a tile has something for a config, as far as its annotation tells."""
-    match config:
-        case "cap":
-            return bool(tile.captions)
-        case "vqa_questions":
-            return bool(tile.questions) or tile.boxes_complete
-        case "raw":
-            return tile.radar is not None
-        case "rgb":
-            return tile.optical is not None
-        case _:
-            return True

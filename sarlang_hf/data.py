@@ -6,36 +6,38 @@ the Parquet files, so that nothing is copied into the `datasets` cache and no tr
 
 from __future__ import annotations
 
-import io
 import os
-import weakref
-from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
-from PIL import Image
 
 from sarlang_hf.errors import DatasetCorruptError, DatasetNotFoundError, UsageError
 from sarlang_hf.files import sha256_of
+from sarlang_hf.packaging.image_store import ImageStore
 from sarlang_hf.packaging.manifest import MANIFEST, Manifest, Shard, read_manifest, select_shards
-from sarlang_hf.packaging.pages import image_offsets
-from sarlang_hf.schema import CONFIGS, SPLITS, Config, DatasetKind, Split
+from sarlang_hf.packaging.text_tables import flat_captions
+from sarlang_hf.schema import CONFIGS, SPLITS, CaptionKind, Config, DatasetKind, Split
+from sarlang_hf.texts.document_frequency import FILE_OF_KIND, DocumentFrequency, read_document_frequency
 
 if TYPE_CHECKING:
     import datasets
 
+__all__ = ["DATASET_VARIABLE", "DEFAULT_FOLDER", "DatasetFolder", "ImageStore", "LoadConfig", "load", "open_dataset"]
+
 DEFAULT_FOLDER = "sarlang-1m"
 DATASET_VARIABLE = "SARLANG_DATASET"
 
-LoadConfig = Literal[Config, "vqa_flat"]
+LoadConfig = Literal[Config, "vqa_flat", "captions_flat"]
+_FLAT: Mapping[str, Config] = {"vqa_flat": "vqa_questions", "captions_flat": "cap"}
+"""Where the texts of the configs with a row per text are stored."""
+
+_CAPTION_COLUMNS = ("image_id", "source", "scene", "place", "captions")
+_ROW = "image_row"
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,10 @@ class DatasetFolder:
     def sha256(self) -> str:
         """SHA-256 of the manifest, which holds the checksums of everything else: the identity of the dataset."""
         return sha256_of(self.path / MANIFEST)
+
+    def has(self, config: Config, split: Split) -> bool:
+        """Whether there is such a config with such a split."""
+        return bool(select_shards(self.manifest.shards, config, split))
 
     def shards(self, config: Config, split: Split) -> list[Shard]:
         """The shards of a config and split, in file order.
@@ -85,6 +91,54 @@ class DatasetFolder:
         tables = [pq.read_table(path, columns=columns) for path in self.files("vqa_questions", split)]
         return pa.concat_tables(tables)
 
+    def captions(self, split: Split, columns: Sequence[str] | None = None) -> pa.Table:
+        """The captions of a split: a row per image of config `cap`, without pixels.
+
+        Args:
+            split: which split.
+            columns: some of image_id, source, scene, place, captions (list of caption_id, text, kind, origin) and image_row
+                (0-based row of the `cap` split, as `images(split, "cap")` counts); None for all.
+
+        Raises:
+            DatasetNotFoundError: the dataset has no captions in this split.
+        """
+        wanted = [*_CAPTION_COLUMNS, _ROW] if columns is None else list(columns)
+        stored = [name for name in wanted if name != _ROW] or ["image_id"]
+        table = pa.concat_tables([pq.read_table(path, columns=stored) for path in self.files("cap", split)])
+        return table.append_column(_ROW, pa.array(range(len(table)), pa.int64())).select(wanted).replace_schema_metadata(None)
+
+    def document_frequency(self, kind: CaptionKind) -> DocumentFrequency:
+        """The frozen document frequencies of the test captions of a kind.
+
+        Raises:
+            DatasetNotFoundError: the dataset has no such test captions.
+            DatasetCorruptError: the file is missing or damaged.
+        """
+        name = FILE_OF_KIND[kind]
+        if all(file.file != name for file in self.manifest.files):
+            remedy = "build the dataset with --captions template, or from the released files"
+            raise DatasetNotFoundError(f"has no {kind} test captions", place=self.path, remedy=remedy)
+        return read_document_frequency(self.path / name)
+
+    def places(self, split: Split) -> dict[str, str]:
+        """City or region of each image of a split by image id; empty text where unknown.
+
+        Raises:
+            DatasetNotFoundError: the dataset has no such split.
+        """
+        config: Config = "vqa" if self.has("vqa", split) or not self.has("cap", split) else "cap"
+        tables = (pq.read_table(path, columns=["image_id", "place"]) for path in self.files(config, split))
+        return {image: place for table in tables for image, place in zip(*table.to_pydict().values(), strict=True)}
+
+    def image_rows(self, config: Config, split: Split) -> dict[str, int]:
+        """0-based row number of each image in a config's split by image id.
+
+        Raises:
+            DatasetNotFoundError: the dataset has no such config or split.
+        """
+        columns = (pq.read_table(path, columns=["image_id"]).column("image_id") for path in self.files(config, split))
+        return {image: row for row, image in enumerate(image for column in columns for image in column.to_pylist())}
+
     def image_row(self, image_id: str) -> dict[str, Any]:
         """The row of one image in the `vqa` config, without its pixels.
 
@@ -103,74 +157,6 @@ class DatasetFolder:
     def images(self, split: Split, config: Config = "vqa") -> ImageStore:
         """The images of a config and split, by row number."""
         return ImageStore(tuple(self.files(config, split)))
-
-
-class ImageStore:
-    """Images of some Parquet shards by row number, read by byte offset; threads and processes may share it.
-
-    The offsets of a shard are found the first time one of its images is asked for.
-    """
-
-    def __init__(self, files: tuple[Path, ...]) -> None:
-        self._files = tuple(path.absolute() for path in files)  # model code may change the working folder
-        self._starts: list[int] = [0, *accumulate(pq.read_metadata(path).num_rows for path in files)]
-        self._open()
-
-    def __len__(self) -> int:
-        return self._starts[-1]
-
-    def bytes(self, row: int) -> bytes:
-        """The image file of a row, as it was stored.
-
-        Raises:
-            IndexError: there is no such row.
-            DatasetCorruptError: the shard is damaged.
-        """
-        if not 0 <= row < len(self):
-            raise IndexError(f"row {row} of {len(self)} images")
-        file = bisect_right(self._starts, row) - 1
-        offset, length = self._offset_table(file)[row - self._starts[file]]
-        data = os.pread(self._descriptor(file), int(length), int(offset))
-        if len(data) != length:
-            raise DatasetCorruptError("was cut short while it was read", place=self._files[file], remedy="see sarlang verify")
-        return data
-
-    def image(self, row: int) -> Image.Image:
-        """The decoded image of a row, in the mode it was stored in (L, RGB or P)."""
-        image = Image.open(io.BytesIO(self.bytes(row)))
-        image.load()
-        return image
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"_files": self._files, "_starts": self._starts}
-
-    def __setstate__(self, state: Mapping[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._open()
-
-    def _open(self) -> None:
-        """Starts with no file open; those opened later are closed with the store."""
-        self._offsets: dict[int, NDArray[np.int64]] = {}
-        self._descriptors: dict[int, int] = {}
-        weakref.finalize(self, _close_all, self._descriptors)
-
-    def _offset_table(self, file: int) -> NDArray[np.int64]:
-        if file not in self._offsets:
-            self._offsets[file] = image_offsets(self._files[file])
-        return self._offsets[file]
-
-    def _descriptor(self, file: int) -> int:
-        if file not in self._descriptors:
-            opened = os.open(self._files[file], os.O_RDONLY)
-            if self._descriptors.setdefault(file, opened) != opened:
-                os.close(opened)  # another thread was faster
-        return self._descriptors[file]
-
-
-def _close_all(descriptors: dict[int, int]) -> None:
-    for descriptor in descriptors.values():
-        os.close(descriptor)
-    descriptors.clear()
 
 
 def open_dataset(source: str | Path | None = None) -> DatasetFolder:
@@ -196,7 +182,8 @@ def load(
         source: the folder; None means SARLANG_DATASET, else ./sarlang-1m.
         config: a config of the folder, or `vqa_flat`: a row per question with its image, decoded when the row is read (until
             then the column `image` holds row numbers, which is what `features` shows; select, sort, shuffle, filter and pickle
-            as you like, but what drops the transform of a `datasets.Dataset`, such as renaming or concatenating, leaves numbers).
+            as you like, but what drops the transform of a `datasets.Dataset`, such as renaming or concatenating, leaves numbers);
+            or `captions_flat`: the same with a row per caption.
         split: one split; None gives a dictionary of all.
         streaming: iterate without copying anything into the `datasets` cache.
 
@@ -207,9 +194,12 @@ def load(
     folder = open_dataset(source)
     stored = _stored_config(config, folder.path)
     splits = _splits(folder, stored, split)
-    loaded = {name: _load_split(folder, stored, name, streaming=streaming) for name in splits}
+    if config == "captions_flat":
+        loaded = {name: _captions_with_images(folder, name, streaming=streaming) for name in splits}
+    else:
+        loaded = {name: _load_split(folder, stored, name, streaming=streaming) for name in splits}
     if config == "vqa_flat":
-        loaded = {name: _with_images(folder, name, rows, streaming=streaming) for name, rows in loaded.items()}
+        loaded = {name: _with_images(folder.images(name), rows, streaming=streaming) for name, rows in loaded.items()}
     if split is not None:
         return loaded[split]
     import datasets as ds
@@ -218,12 +208,10 @@ def load(
 
 
 def _stored_config(config: str, place: Path) -> Config:
-    if config == "vqa_flat":
-        return "vqa_questions"
     for known in CONFIGS:
-        if config == known:
+        if known == _FLAT.get(config, config):
             return known
-    raise UsageError(f"unknown config {config!r}", place=place, remedy=f"use one of {', '.join((*CONFIGS, 'vqa_flat'))}")
+    raise UsageError(f"unknown config {config!r}", place=place, remedy=f"use one of {', '.join((*CONFIGS, *_FLAT))}")
 
 
 def _splits(folder: DatasetFolder, config: Config, split: Split | None) -> list[Split]:
@@ -240,16 +228,24 @@ def _load_split(folder: DatasetFolder, config: Config, split: Split, *, streamin
     return ds.load_dataset(str(folder.path), config, split=split, streaming=streaming)
 
 
-def _with_images(folder: DatasetFolder, split: Split, rows: Any, *, streaming: bool) -> Any:
-    """Puts the image beside each question: a stand-in column of row numbers, replaced when a row is read."""
-    attach = _AttachImages(folder.images(split))
+def _captions_with_images(folder: DatasetFolder, split: Split, *, streaming: bool) -> Any:
+    """Rows of single captions. They come from memory, not through the cache, into which their images would go as well."""
+    import datasets as ds
+
+    rows = ds.Dataset(flat_captions(folder.captions(split)))
+    return _with_images(folder.images(split, "cap"), rows.to_iterable_dataset() if streaming else rows, streaming=streaming)
+
+
+def _with_images(images: ImageStore, rows: Any, *, streaming: bool) -> Any:
+    """Puts the image beside each text: a stand-in column of row numbers, replaced when a row is read."""
+    attach = _AttachImages(images)
     if streaming:
         return rows.map(attach.to_row)
-    return rows.add_column("image", rows["image_row"][:]).with_transform(attach.to_batch)
+    return rows.add_column("image", rows[_ROW][:]).with_transform(attach.to_batch)
 
 
 class _AttachImages:
-    """Decodes the images of question rows; picklable, so that data loaders may fork or spawn."""
+    """Decodes the images of text rows; picklable, so that data loaders may fork or spawn."""
 
     def __init__(self, images: ImageStore) -> None:
         self._images = images

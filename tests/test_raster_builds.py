@@ -11,10 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from rasters import write_tif
+from trees import edit_json
 
 import sarlang_hf
 from sarlang_hf.data import open_dataset
-from sarlang_hf.errors import ImageFault, UsageError
+from sarlang_hf.errors import DatasetCorruptError, ImageFault, UsageError
 from sarlang_hf.imaging.simulate import write_tree
 from sarlang_hf.packaging.manifest import read_manifest
 from sarlang_hf.sources import DFC2023, OpenEarthMapSAR, Paired, Released, SpaceNet6
@@ -149,6 +150,41 @@ def test_turning_and_released_texts_exclude_each_other(trees: dict[str, Path]) -
     folders = SourceFolders(spacenet6=trees["spacenet6"], released=trees["released"], turn_south=True)
     with pytest.raises(UsageError, match="top left"):
         open_sources(folders)
+
+
+def test_a_build_of_opened_sources_excludes_them_too(trees: dict[str, Path], tmp_path: Path) -> None:
+    sources = [SpaceNet6(trees["spacenet6"], turn_south=True), Released(trees["released"])]
+    with pytest.raises(UsageError, match="top left"):
+        sarlang_hf.build(tmp_path / "out", sources)
+    assert not (tmp_path / "out").exists()
+    sarlang_hf.build(tmp_path / "out", [SpaceNet6(trees["spacenet6"]), Released(trees["released"])], limit=1)
+
+
+def test_rasters_without_a_reference_system_are_counted_and_verify_counts_them_again(tmp_path: Path) -> None:
+    for number in range(6):
+        crs = "EPSG:32631" if number < 2 else None
+        for part, bands in (("sar", 1), ("rgb", 3)):
+            seen = np.random.default_rng(number).integers(1, 255, (bands, 40, 40), np.uint8)
+            write_tif(tmp_path / "pairs" / part / f"{number}.tif", seen, crs=crs)
+    source = Paired(tmp_path / "pairs", settings=RasterSettings(input_scale="amplitude"))
+    manifest = sarlang_hf.build(tmp_path / "out", [source])
+    places = {row["image_id"]: row["gsd_m"] for row in rows(tmp_path / "out", "vqa")}
+    assert sorted(image for image, gsd in places.items() if gsd is None) == [f"paired/{number}" for number in range(2, 6)]
+    counted = manifest.counts["without_georeference"]
+    assert sum(by.get("paired", 0) for by in counted.values()) == 4
+    sarlang_hf.verify(tmp_path / "out")
+    edit_json(tmp_path / "out/manifest.json", counts=lambda old: old | {"without_georeference": {}})
+    with pytest.raises(DatasetCorruptError, match="counts of without georeference in train are"):
+        sarlang_hf.verify(tmp_path / "out")
+
+
+def test_template_captions_where_no_boxes_are_complete_are_said_to_be_none(tmp_path: Path) -> None:
+    write_tree(tmp_path / "t", layout="dfc2023", train=2, val=0, size=SIZE, seed=1)
+    (tmp_path / "t/simulated_captions.jsonl").unlink()
+    told: list[str] = []
+    manifest = sarlang_hf.build(tmp_path / "out", [DFC2023(tmp_path / "t")], captions="template", notice=told.append)
+    assert told == ["no image has boxes that name every object: no captions are written"]
+    assert "captions" not in manifest.counts
 
 
 def test_a_tile_that_is_almost_all_nodata_is_left_out_and_never_stops_a_build(tmp_path: Path) -> None:

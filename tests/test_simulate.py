@@ -325,7 +325,7 @@ def tree(tmp_path_factory):
 
 def test_the_tree_is_sardet_s_with_twins_and_a_marker(tree):
     names = {"train": ["0000001.png", "0000002.png", "0000003.png"], "val": ["0000004.png", "0000005.png"]}
-    expected = {"Annotations/train.json", "Annotations/val.json", "simulated.json"}
+    expected = {"Annotations/train.json", "Annotations/val.json", "simulated.json", "simulated_captions.jsonl"}
     expected |= {f"{kind}/{split}/{name}" for kind in ("JPEGImages", "Optical") for split in names for name in names[split]}
     assert set(contents(tree)) == expected
     for split, own in names.items():

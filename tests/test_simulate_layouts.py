@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,11 +25,15 @@ from PIL import Image
 from rasterio.warp import transform
 
 from sarlang_hf.cli.simulate import LAYOUTS, simulate
-from sarlang_hf.errors import UsageError
+from sarlang_hf.errors import SourceError, UsageError
 from sarlang_hf.imaging.simulate import LAYOUT_NAMES, write_tree
+from sarlang_hf.imaging.simulate.captions import captions
 from sarlang_hf.imaging.simulate.geometry import clipped, disc, footprint, polygon_area, rectangle, turned
+from sarlang_hf.imaging.simulate.request import Request as SimulationRequest
 from sarlang_hf.imaging.simulate.roofs import ROOF_TYPES, compressed, run_lengths
 from sarlang_hf.imaging.simulate.swath import wedge
+from sarlang_hf.schema import Tile, text_ids
+from sarlang_hf.sources import DFC2023, OpenEarthMapSAR, RasterSettings, SARDet100K, SpaceNet6
 
 NUMBERS = {
     "spacenet6": {"train": 20, "val": 3, "size": 64, "seed": 4},
@@ -499,3 +504,148 @@ def test_counting_questions_of_sardet_s_images_have_the_number_of_boxes_as_answe
     ]
     assert sum(counted) == len(boxes)
     assert len(counted) == len({box["category_id"] for box in boxes})
+
+
+# Captions of the layouts whose sources bring none
+
+CAPTIONED = {
+    "sardet": SARDet100K,
+    "spacenet6": lambda root: SpaceNet6(root, settings=RasterSettings(keep_incomplete=True)),
+    "dfc2023": DFC2023,
+    "openearthmap-sar": lambda root: OpenEarthMapSAR(root, settings=RasterSettings(keep_incomplete=True)),
+}
+
+
+@pytest.fixture(scope="module")
+def captioned(trees):
+    """The trees that have a file of captions, by layout."""
+    write_tree(trees / "sardet", layout="sardet", train=12, val=6, size=64, seed=4)
+    return {layout: trees / layout for layout in CAPTIONED}
+
+
+def lines(tree: Path) -> list[dict]:
+    return [json.loads(line) for line in (tree / "simulated_captions.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("layout", CAPTIONED)
+def test_every_image_of_a_tree_is_captioned_under_the_name_its_source_gives_it(captioned, layout):
+    tiles = {tile.stem: tile for tile in CAPTIONED[layout](captioned[layout]).tiles()}
+    written = {line["image"]: line["captions"] for line in lines(captioned[layout])}
+    assert tiles.keys() == written.keys()
+    for stem, tile in tiles.items():
+        assert [{"kind": one.kind, "text": one.text} for one in tile.captions] == written[stem]
+        assert {one.origin for one in tile.captions} == {"template"}
+        texts = [(one.text, one.kind) for one in tile.captions]
+        assert [one.caption_id for one in tile.captions] == text_ids(tile.image_id, texts)
+        assert [one.kind for one in tile.captions] in (["complex", "concise"], ["complex", "concise", "concise"])
+
+
+def test_captions_of_detection_scenes_name_the_classes_and_counts_of_their_boxes(captioned):
+    words = ["", "a", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    for tile in SARDet100K(captioned["sardet"]).tiles():
+        counts = Counter(box.category for box in tile.boxes)
+        for caption in [one.text for one in tile.captions if one.kind == "complex"]:
+            assert bool(counts) != ("without any larger objects" in caption)
+            for category, number in counts.most_common(3) if len(counts) <= 3 else ():
+                name = category if number == 1 or category == "aircraft" else f"{category}s"
+                word = "an" if (number, category) == (1, "aircraft") else words[number] if number <= 10 else "many"
+                assert f" {word} {name}" in caption
+
+
+def test_captions_are_as_long_and_as_many_as_the_paper_s():
+    request = SimulationRequest("sardet", train=600, val=0, size=128, seed=8)
+    found = [captions(request.plan(shot)[0], request.words(shot)) for shot in request.shots()]
+    lengths = {kind: [len(text.split()) for one in found for k, text in one if k == kind] for kind in ("complex", "concise")}
+    assert (min(lengths["complex"]), max(lengths["complex"])) >= (25, 30)
+    assert max(lengths["complex"]) <= 40
+    assert min(lengths["concise"]) >= 8
+    assert max(lengths["concise"]) <= 14
+    assert len(lengths["complex"]) == 600
+    assert abs(len(lengths["concise"]) / 600 - 7492 / 4005) < 0.05  # Table 6; three standard deviations
+    assert len({text for one in found for kind, text in one if kind == "complex"}) > 400  # varied
+
+
+def test_captions_depend_on_their_image_alone_and_take_nothing_from_its_pixels(captioned, tmp_path):
+    write_tree(tmp_path / "few", layout="sardet", train=3, val=2, size=64, seed=4)
+    by_image = {line["image"]: line for line in lines(captioned["sardet"])}
+    assert lines(tmp_path / "few")[:3] == [by_image[f"{number:07}"] for number in (1, 2, 3)]
+    request = SimulationRequest("sardet", train=3, val=0, size=64, seed=4)
+    [first, *_] = request.shots()
+    request.words(first).random(100)
+    assert request.plan(first)[1].random() == request.plan(first)[1].random()
+
+
+def test_a_tree_of_an_earlier_release_builds_without_captions_and_is_completed_on_request(captioned, tmp_path):
+    for layout in ("sardet", "dfc2023"):
+        old = tmp_path / layout
+        shutil.copytree(captioned[layout], old)
+        (old / "simulated_captions.jsonl").unlink()
+        source = CAPTIONED[layout](old)
+        assert "simulated_captions.jsonl" not in source.inputs()
+        assert not any(tile.captions for tile in source.tiles())
+    numbers = {"train": 12, "val": 6, "size": 64, "seed": 4}
+    assert write_tree(tmp_path / "sardet", layout="sardet", **numbers) == 0  # nothing is drawn again
+    assert contents(tmp_path / "sardet") == contents(captioned["sardet"])
+    assert SARDet100K(tmp_path / "sardet").inputs()["simulated_captions.jsonl"].is_file()
+
+
+@pytest.mark.parametrize(("layout", "part"), [("dfc2023", "track2"), ("spacenet6", str(SN6)), ("openearthmap-sar", "train")])
+def test_a_part_of_a_tree_has_its_captions(captioned, layout, part):
+    source = CAPTIONED[layout](captioned[layout] / part)
+    assert all(tile.captions for tile in source.tiles())
+    assert source.inputs()["simulated_captions.jsonl"] == captioned[layout] / "simulated_captions.jsonl"
+
+
+def test_images_that_are_not_marked_as_simulated_have_no_captions(captioned, tmp_path):
+    shutil.copytree(captioned["sardet"], tmp_path / "real")
+    (tmp_path / "real/simulated.json").unlink()
+    source = SARDet100K(tmp_path / "real")
+    assert not source.simulated
+    assert not any(tile.captions for tile in source.tiles())
+    assert "simulated_captions.jsonl" not in source.inputs()
+
+
+def test_turned_tiles_have_no_captions_for_theirs_speak_of_the_unturned_image(captioned):
+    tiles = list(SpaceNet6(captioned["spacenet6"], turn_south=True).tiles())
+    whole = [tile for tile in tiles if isinstance(tile, Tile)]
+    assert {(tile.turned, bool(tile.captions)) for tile in whole} == {(True, False), (False, True)}
+
+
+LINE = json.dumps({"image": "0000001", "captions": [{"kind": "concise", "text": "a ship"}]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (b"{", ": line 1"),
+        (b"[]", ": line 1"),
+        (LINE + b"\n" + LINE[:-1], ": line 2"),
+        (LINE.replace(b"concise", b"long"), ": line 1"),
+        (LINE.replace(b"a ship", b" "), ": line 1"),
+        (LINE.replace(b"a ship", rb"a\u0000ship"), ": line 1"),
+        (LINE.replace(b"a ship", rb"a\ud800ship"), ": line 1"),
+        (LINE.replace(b'"a ship"', b"7"), ": line 1"),
+        (LINE.replace(b'"0000001"', b"1"), ": line 1"),
+        (LINE.replace(b"a ship", b"a" * 70_000), ": line 1"),
+        (b"\xff", ": line 1"),
+        (b"[" * 9999, ": line 1"),
+        (b"\n".join([LINE.replace(b"0000001", b"x")] * 2), "simulated_captions.jsonl"),  # named twice
+    ],
+)
+def test_a_file_of_captions_that_is_not_the_simulator_s_stops_the_build(captioned, tmp_path, content, place):
+    shutil.copytree(captioned["sardet"], tmp_path / "t")
+    (tmp_path / "t/simulated_captions.jsonl").write_bytes(content)
+    with pytest.raises(SourceError) as caught:
+        list(SARDet100K(tmp_path / "t").tiles())
+    assert caught.value.place.endswith(place)
+    assert caught.value.remedy
+
+
+def test_images_may_come_in_another_order_than_their_captions_or_not_be_named(captioned, tmp_path):
+    shutil.copytree(captioned["sardet"], tmp_path / "t")
+    kept = lines(captioned["sardet"])[1:]
+    text = "".join(json.dumps(line) + "\n" for line in reversed(kept))
+    (tmp_path / "t/simulated_captions.jsonl").write_text(text)
+    found = {tile.stem: [one.text for one in tile.captions] for tile in SARDet100K(tmp_path / "t").tiles()}
+    assert found.pop("0000001") == []
+    assert found == {line["image"]: [caption["text"] for caption in line["captions"]] for line in kept}

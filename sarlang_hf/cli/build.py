@@ -23,7 +23,7 @@ EXAMPLE = """\b
 Examples:
   sarlang build sarlang-1m --sardet SARDet_100K --spacenet6 SN6 --workers 8
   sarlang build pairs --paired S1S2 --input-scale paired=db --pol-order VV,VH --with-raw --with-rgb
-  sarlang build ssdd --coco SSDD --class-map vessel=ship,buoy=
+  sarlang build ssdd --coco SSDD --class-map vessel=ship,buoy= --captions template
   sarlang build sarlang-1m --sardet SARDet_100K --shard 3/16      (on each of 16 nodes, then once with --finish)
 """
 
@@ -53,6 +53,13 @@ _DEFAULTS = BuildOptions()
 @click.option("--seed", default=_DEFAULTS.seed, show_default=True, help="Of splits, choices and texts.")
 @click.option("--density", default=_DEFAULTS.density, show_default=True, help="Questions per image to aim at.")
 @click.option("--keep-ambiguous", is_flag=True, help="Ask region questions even where a box holds a second class.")
+@click.option(
+    "--captions",
+    type=click.Choice(["none", "template"]),
+    default=_DEFAULTS.captions,
+    show_default=True,
+    help="Captions to write: template adds a concise one, from its boxes, to each image that has none.",
+)
 @click.option(
     "--on-error",
     type=click.Choice(["fail", "skip"]),
@@ -136,6 +143,8 @@ def _summary(manifest: Manifest) -> dict[str, object]:
 def _sentence(out: Path, manifest: Manifest) -> str:
     images = sum(sum(counts.values()) for counts in manifest.counts["images"].values())
     questions = sum(sum(counts.values()) for counts in manifest.counts.get("questions", {}).values())
+    captions = sum(sum(counts.values()) for counts in manifest.counts.get("captions", {}).values())
+    texts = f"{questions:,} questions, {captions:,} captions" if captions else f"{questions:,} questions"
     left_out = f", {sum(manifest.rejects.values()):,} left out and staying out (rejects.jsonl)" if manifest.rejects else ""
     screened = f", {sum(manifest.screened.values()):,} left out as incomplete" if manifest.screened else ""
-    return f"{out}: {images:,} images, {questions:,} questions, {manifest.dataset_kind}{screened}{left_out}"
+    return f"{out}: {images:,} images, {texts}, {manifest.dataset_kind}{screened}{left_out}"

@@ -24,6 +24,7 @@ from sarlang_hf.packaging.pixels import PixelOptions
 from sarlang_hf.packaging.rows import TileRecord, image_rows, read_tile
 from sarlang_hf.packaging.survey import Reject, Survey
 from sarlang_hf.schema import CONFIGS, Config, Split
+from sarlang_hf.texts.captions import CaptionTexts
 from sarlang_hf.texts.infer import is_matched
 from sarlang_hf.texts.plan import QuestionPlan
 
@@ -100,7 +101,8 @@ def build_shard(
     *,
     seed: int,
     skip_faults: bool,
-    captions: bool,
+    captions: CaptionTexts,
+    with_cap: bool,
     pixels: PixelOptions,
     excluded: Mapping[str, Reject],
     watch: Callable[[str], None],
@@ -113,7 +115,8 @@ def build_shard(
         questions: class counts and sampling weights of the whole build.
         seed: of the texts.
         skip_faults: whether an unusable image is left out and recorded; otherwise it is raised. Screened ones never are.
-        captions: whether the build has a `cap` config.
+        captions: which captions are written beside those that tiles bring.
+        with_cap: whether the build has a `cap` config.
         pixels: how images are processed, and which variants of them are stored.
         excluded: images not to be touched, by id: they have brought workers down.
         watch: called with the id of each image before it is read, and with nothing when all are.
@@ -124,14 +127,14 @@ def build_shard(
     """
     tally, rejects = _Tally(), []
     with ExitStack() as stack:
-        writers = {config: stack.enter_context(_open(work, plan, config)) for config in _configs(captions, pixels)}
+        writers = {config: stack.enter_context(_open(work, plan, config)) for config in _configs(pixels, with_cap=with_cap)}
         for tile in Survey(work / "survey.sqlite").tiles(plan.split, plan.first, plan.count):
             watch(tile.image_id)
             if tile.image_id in excluded:
                 rejects.append(excluded[tile.image_id])
                 continue
             try:
-                record = read_tile(tile, plan=questions, seed=seed, pixels=pixels)
+                record = read_tile(tile, plan=questions, seed=seed, pixels=pixels, captions=captions)
             except ImageFault as fault:
                 if not (skip_faults or fault.screened):
                     raise
@@ -147,8 +150,8 @@ def build_shard(
     return receipt
 
 
-def _configs(captions: bool, pixels: PixelOptions) -> list[Config]:
-    wanted: dict[Config, bool] = {"vqa": True, "cap": captions, "raw": pixels.with_raw, "rgb": pixels.with_rgb}
+def _configs(pixels: PixelOptions, *, with_cap: bool) -> list[Config]:
+    wanted: dict[Config, bool] = {"vqa": True, "cap": with_cap, "raw": pixels.with_raw, "rgb": pixels.with_rgb}
     return [config for config, present in wanted.items() if present]
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from sarlang_hf.packaging.manifest import Manifest, select_shards
 from sarlang_hf.schema import CONFIGS, SPLITS, Config, DatasetKind, Split, features
+from sarlang_hf.texts.document_frequency import FILE_OF_KIND
 
 CANARY = "6f0c2a0e-7d1b-4a57-9c36-2b9f5d8e41aa"
 """A GUID that lets others find, and filter, texts of this benchmark. A request to crawlers, not a protection."""
@@ -26,9 +27,14 @@ _KIND_TEXT: dict[DatasetKind, str] = {
 }
 
 _ORIGIN_TERMS = {
-    "template": "written from boxes by rules of sarlang-hf; inherit their source's terms",
+    "template": "written from boxes, or for simulated scenes, by rules of sarlang-hf; inherit their source's terms",
     "released": "as released by the authors of SARLANG-1M, who state no licence",
 }
+
+_FROZEN = Template(
+    "In how many test captions each n-gram occurs stands in $files: CIDEr computed with these document frequencies can be "
+    "compared between subsets."
+)
 
 
 def dataset_card(manifest: Manifest) -> str:
@@ -42,6 +48,7 @@ def dataset_card(manifest: Manifest) -> str:
         first_split=next(shard.split for shard in manifest.shards if shard.config == "vqa"),
         counts=_count_table(manifest),
         questions=_split_table("type", manifest.counts.get("questions", {})),
+        captions=_caption_text(manifest),
         boxes=_split_table("category", manifest.counts.get("boxes", {})),
         sources=_source_list(manifest),
         origins=_origin_rows(manifest),
@@ -153,6 +160,16 @@ def _origin_rows(manifest: Manifest) -> str:
         f"| {origin} | {number:,} | {_ORIGIN_TERMS.get(origin, 'terms of their source')} |"
         for origin, number in sorted(total.items())
     )
+
+
+def _caption_text(manifest: Manifest) -> str:
+    """How many captions there are, and what else a reader must know of them."""
+    counts = manifest.counts.get("captions")
+    if not counts:
+        return "This build holds no captions."
+    table = f"Captions by kind:\n\n{_split_table('kind', counts)}"
+    frozen = " and ".join(f"`{name}`" for kind, name in FILE_OF_KIND.items() if counts.get("test", {}).get(kind))
+    return f"{table}\n\n{_FROZEN.substitute(files=frozen)}" if frozen else table
 
 
 def _pixel_text(manifest: Manifest) -> str:

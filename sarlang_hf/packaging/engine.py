@@ -23,6 +23,7 @@ from sarlang_hf.packaging.steps import Job, build_all, complete, do_once, limits
 from sarlang_hf.packaging.workspace import Share, claimed, claimed_share, finished_build, remove_work
 from sarlang_hf.schema import DatasetKind
 from sarlang_hf.sources import Source
+from sarlang_hf.sources.opening import require_unturned_texts
 
 __all__ = ["BuildOptions", "build", "build_request", "dataset_kind", "measured_limits", "pixel_options", "plan_questions"]
 
@@ -100,6 +101,10 @@ def build(
     out, settings = Path(out), BuildOptions(**options)
     _require_sense(workers, share, finish_only)
     _require_distinct(sources)
+    require_unturned_texts(
+        turned=any(source.parameters().get("turn_south") for source in sources),
+        released=any(source.name == "released" for source in sources),
+    )
     request, kind = build_request(sources, settings), dataset_kind(sources, settings.limit)
     job = Job(out, sources, settings, request, _places(sources), kind, workers, log, Report(progress, notice))
     if (finished := _finished(job)) is not None:

@@ -19,6 +19,7 @@ from sarlang_hf.files import output_errors, sha256_of, write_atomically
 from sarlang_hf.packaging.build_log import Report
 from sarlang_hf.packaging.build_shard import Receipt, ShardPlan
 from sarlang_hf.packaging.card import benchmark_yaml, dataset_card
+from sarlang_hf.packaging.frequencies import write_frequencies
 from sarlang_hf.packaging.manifest import SIDE_FILES, Manifest, OtherFile, Request, Shard, Tar, select_shards, write_manifest
 from sarlang_hf.packaging.official import meets_table_6
 from sarlang_hf.packaging.parquet import WrittenFile, arrow_schema, shard
@@ -148,7 +149,8 @@ def _write_side_files(out: Path, manifest: Manifest, rejects: Sequence[Reject]) 
     write_atomically(out / "rejects.jsonl", lines.encode())
     write_atomically(out / "eval.yaml", benchmark_yaml(manifest).encode())
     write_atomically(out / "README.md", dataset_card(manifest).encode())
-    return tuple(OtherFile(name, (out / name).stat().st_size, sha256_of(out / name)) for name in SIDE_FILES)
+    names = sorted((*SIDE_FILES, *write_frequencies(out, manifest.shards)))
+    return tuple(OtherFile(name, (out / name).stat().st_size, sha256_of(out / name)) for name in names)
 
 
 def _paths(out: Path, shards: Sequence[Shard], config: Config, split: Split) -> list[Path]:

@@ -3,7 +3,8 @@
     {"format_version": "1.0", "generator": "sarlang-hf 0.1.0", "dataset_kind": "simulated",
      "inputs":     [{"source": "sardet100k", "file": "Annotations/train.json", "bytes": 52143, "sha256": "..."}],
      "sources":    [{"source": "sardet100k", "terms": "SARDet-100K ...", "parameters": {}}],
-     "parameters": {"seed": 0, "density": 9.3, "keep_ambiguous": false, "limit": null, "rows_per_shard": 1000},
+     "parameters": {"seed": 0, "density": 9.3, "keep_ambiguous": false, "captions": "none", "limit": null,
+                    "rows_per_shard": 1000},
      "question_plan": {...},
      "counts":     {"images": {"train": {"sardet100k": 40}}, "questions": {"train": {"region_referring": 91}}, ...},
      "limits":     {"spacenet6": [-31.4, 5.2]},      with stretch `dataset`: what black and white are, in dB
@@ -40,7 +41,7 @@ WORK = ".build"
 """Working folder of an unfinished build, inside the dataset folder."""
 
 SIDE_FILES = ("README.md", "eval.yaml", "provenance.parquet", "rejects.jsonl")
-"""What lies beside the shards and the manifest in every dataset folder."""
+"""What lies beside the shards and the manifest in every dataset folder; with test captions, their document frequencies too."""
 
 COUNTS = (
     "images",

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from sarlang_hf.errors import UsageError
 from sarlang_hf.imaging.contrast import DEFAULT_STRETCH, Stretch
 from sarlang_hf.packaging.pixels import MAX_NODATA, PixelOptions
+from sarlang_hf.texts.captions import CaptionTexts
 from sarlang_hf.texts.planner import PAPER_DENSITY
 
 ROWS_PER_SHARD = 1000
@@ -24,6 +25,7 @@ class BuildOptions:
         seed: of the 7:3 split, of `limit`'s choice and of the texts.
         density: questions per image the build aims at (see `texts.planner`).
         keep_ambiguous: ask region questions even where a box holds a second class, as the paper's count does.
+        captions: `template` writes a concise caption from the boxes of images that have none (see `texts.captions`).
         on_error: what an unusable image does: stop the build, or be left out and recorded.
         limit: at most this many images per source and split.
         rows_per_shard: images per shard.
@@ -39,6 +41,7 @@ class BuildOptions:
     seed: int = 0
     density: float = PAPER_DENSITY
     keep_ambiguous: bool = False
+    captions: CaptionTexts = "none"
     on_error: OnError = "fail"
     limit: int | None = None
     rows_per_shard: int = ROWS_PER_SHARD
@@ -52,6 +55,8 @@ class BuildOptions:
         Stretch.parse(self.stretch)
         if self.on_error not in get_args(OnError):
             raise _out_of_range("on_error", self.on_error, "fail or skip")
+        if self.captions not in get_args(CaptionTexts):
+            raise _out_of_range("captions", self.captions, "none or template")
         if not (math.isfinite(self.density) and self.density > 0):
             raise _out_of_range("density", self.density, f"a number above 0; the paper has {PAPER_DENSITY}")
         if not 0 <= self.max_nodata <= 1:

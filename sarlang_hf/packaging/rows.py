@@ -10,6 +10,7 @@ from typing import Any
 from sarlang_hf.packaging.pixels import PixelOptions, StoredImage, TileImages, read_images
 from sarlang_hf.schema import Caption, Config, Question, Tile
 from sarlang_hf.texts.boxes import questions
+from sarlang_hf.texts.captions import CaptionTexts, captions_of
 from sarlang_hf.texts.plan import QuestionPlan
 
 _QUESTION_COLUMNS = tuple(field.name for field in fields(Question))
@@ -27,15 +28,15 @@ class TileRecord:
     question_drops: Counter[str]
 
 
-def read_tile(tile: Tile, *, plan: QuestionPlan, seed: int, pixels: PixelOptions) -> TileRecord:
-    """Reads and checks a tile's images, and writes its texts.
+def read_tile(tile: Tile, *, plan: QuestionPlan, seed: int, pixels: PixelOptions, captions: CaptionTexts = "none") -> TileRecord:
+    """Reads and checks a tile's images, and writes its texts: the questions of `plan`, and what `captions` says.
 
     Raises:
         ImageFault: an image is absent, empty, truncated, too large, or not what the annotation says; or almost all nodata.
     """
     images = read_images(tile, pixels)
     asked, drops = questions(tile, plan=plan, seed=seed)
-    return TileRecord(tile, images, (*tile.questions, *asked), tile.captions, drops)
+    return TileRecord(tile, images, (*tile.questions, *asked), captions_of(tile, captions, seed=seed), drops)
 
 
 def image_rows(record: TileRecord) -> dict[Config, dict[str, Any]]:

@@ -17,6 +17,7 @@ from sarlang_hf.packaging.survey import Survey
 from sarlang_hf.packaging.worker import Watch
 from sarlang_hf.packaging.workspace import Share, recorded_division
 from sarlang_hf.schema import CONFIGS, SPLITS
+from sarlang_hf.texts.captions import CaptionTexts
 from sarlang_hf.texts.plan import QuestionPlan
 
 
@@ -28,7 +29,8 @@ class Recipe:
     pixels: PixelOptions
     seed: int
     skip_faults: bool
-    captions: bool
+    captions: CaptionTexts
+    with_cap: bool
 
 
 def plan_shards(surveyed: Survey, rows_per_shard: int) -> list[ShardPlan]:
@@ -132,6 +134,7 @@ def _build(work: Path, recipe: Recipe, task: ShardTask, watch: Watch) -> None:
         seed=recipe.seed,
         skip_faults=recipe.skip_faults,
         captions=recipe.captions,
+        with_cap=recipe.with_cap,
         pixels=recipe.pixels,
         excluded=task.excluded,
         watch=watch,

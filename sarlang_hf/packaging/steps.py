@@ -20,6 +20,7 @@ from sarlang_hf.packaging.survey import Survey, survey
 from sarlang_hf.packaging.workspace import Places, require_no_rejects
 from sarlang_hf.schema import DatasetKind
 from sarlang_hf.sources import Source
+from sarlang_hf.texts.captions import is_captioned
 from sarlang_hf.texts.plan import QuestionPlan
 from sarlang_hf.texts.planner import QuestionPlanner
 
@@ -43,11 +44,11 @@ class Job:
 
 
 def plan_questions(surveyed: Survey, settings: BuildOptions) -> tuple[QuestionPlan, bool]:
-    """The question plan of the whole build, and whether any tile brings captions."""
+    """The question plan of the whole build, and whether any tile has captions, its own or from its boxes."""
     planner, captions = QuestionPlanner(keep_ambiguous=settings.keep_ambiguous), False
     for tile in surveyed.all_tiles():
         planner.add(tile)
-        captions |= bool(tile.captions)
+        captions = captions or is_captioned(tile, settings.captions)
     return planner.plan(density=settings.density), captions
 
 
@@ -125,9 +126,13 @@ def limits_of(job: Job, work: Path, plans: Sequence[ShardPlan]) -> Limits:
 
 
 def recipe_of(job: Job, work: Path, limits: Limits) -> Recipe:
-    questions, captions = plan_questions(Survey(work / "survey.sqlite"), job.settings)
-    pixels = pixel_options(job.settings, limits)
-    return Recipe(questions, pixels, job.settings.seed, job.settings.skip_faults, captions)
+    settings = job.settings
+    questions, with_cap = plan_questions(Survey(work / "survey.sqlite"), settings)
+    if settings.captions == "template" and not with_cap:
+        job.report.notice("no image has boxes that name every object: no captions are written")
+    return Recipe(
+        questions, pixel_options(settings, limits), settings.seed, settings.skip_faults, settings.captions, with_cap=with_cap
+    )
 
 
 def build_all(job: Job, work: Path, plans: Sequence[ShardPlan], recipe: Recipe) -> None:

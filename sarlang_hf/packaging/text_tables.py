@@ -40,6 +40,19 @@ def question_batches(paths: Iterable[Path], schema: pa.Schema) -> Iterator[pa.Re
         first += batch.num_rows
 
 
+def flat_captions(captions: pa.Table) -> pa.Table:
+    """A row per caption from rows per image: the caption's fields, then the image's.
+
+    Args:
+        captions: image columns and `captions`, a list of structs.
+    """
+    found = captions.combine_chunks().column("captions")
+    parents, texts = pc.list_parent_indices(found), pc.list_flatten(found)
+    columns = {field.name: pc.struct_field(texts, field.name) for field in texts.type}
+    columns |= {name: pc.take(captions.column(name), parents) for name in captions.column_names if name != "captions"}
+    return pa.table(columns)
+
+
 def provenance_batches(paths: Iterable[Path], *, kind: str) -> Iterator[pa.RecordBatch]:
     """Rows of `provenance.parquet` for the texts of some `vqa` (`kind` question) or `cap` (`kind` caption) shards."""
     for batch in _batches(paths, ["image_id", f"{kind}s"]):

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from sarlang_hf.errors import DatasetCorruptError
 from sarlang_hf.files import sha256_of
+from sarlang_hf.packaging.frequencies import check_frequencies
 from sarlang_hf.packaging.manifest import COUNTS, MANIFEST, SIDE_FILES, Manifest, Shard, read_manifest, select_shards
 from sarlang_hf.packaging.parquet import arrow_schema, read_rows
 from sarlang_hf.packaging.recount import recount
@@ -35,6 +36,8 @@ class Verified:
 
 def verify(path: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Verified:
     """Checks a dataset folder: checksums, columns, rows, order, counts, and that questions and images belong together.
+
+    The document frequencies of captions are counted again.
 
     Args:
         path: the dataset folder.
@@ -59,6 +62,7 @@ def verify(path: str | Path, *, progress: Callable[[int, int], None] | None = No
         for config in _OTHER_IMAGES:
             _check_subset(folder, manifest, config, split)
         _check_counts(folder, manifest, split)
+    check_frequencies(folder, manifest)
     every = manifest.all_files()
     return Verified(len(every), sum(file.bytes for file in every), images, questions)
 

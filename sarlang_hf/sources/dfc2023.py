@@ -14,9 +14,10 @@ from sarlang_hf.sources.base import fit_box, register
 from sarlang_hf.sources.cities import country_of
 from sarlang_hf.sources.coco_json import CocoFile, CocoImage, read_coco
 from sarlang_hf.sources.files import is_file, is_folder, require_folder, require_readable
-from sarlang_hf.sources.raster_folders import is_simulated, rasters_in
+from sarlang_hf.sources.raster_folders import rasters_in, simulated_tree
 from sarlang_hf.sources.rasters import FoundBoxes, RasterFiles, RasterSet, RasterSettings, tile_of
 from sarlang_hf.sources.released_stems import facts_of, stem_of
+from sarlang_hf.sources.simulated_captions import captions_file, with_captions
 
 _ANNOTATIONS = {
     "track1": ("roof_fine_train_corrected.json", "roof_fine_train.json"),
@@ -59,7 +60,8 @@ class DFC2023:
         require_folder(self.root, what="DFC2023")
         self._tracks = _tracks(self.root)
         self.name = "dfc2023"
-        self.simulated = is_simulated(self.root, layout="dfc2023")
+        self._simulated_tree = simulated_tree(self.root, layout="dfc2023")
+        self.simulated = self._simulated_tree is not None
         terms = "CC0-1.0" if self.simulated else "DFC2023 terms (no redistribution)"
         self._set = RasterSet(
             source="dfc2023",
@@ -78,12 +80,15 @@ class DFC2023:
     def inputs(self) -> dict[str, Path]:
         parts = [track.folder / part / name for track in self._tracks for part in ("train", "val") for name in ("sar", "rgb")]
         found = [track.annotations for track in self._tracks] + [folder for folder in parts if is_folder(folder)]
-        return {path.relative_to(self.root).as_posix(): path for path in found}
+        return {path.relative_to(self.root).as_posix(): path for path in found} | captions_file(self._simulated_tree)
 
     def parameters(self) -> dict[str, Any]:
         return self._set.parameters()
 
     def tiles(self) -> Iterator[Tile | ImageFault]:
+        return with_captions(self._images(), self._simulated_tree)
+
+    def _images(self) -> Iterator[Tile | ImageFault]:
         earlier: Files = {}
         for track in self._tracks:
             files = rasters_in(track.folder / "train/sar")

@@ -10,9 +10,10 @@ from sarlang_hf.errors import ImageFault, SourceError
 from sarlang_hf.schema import Tile
 from sarlang_hf.sources.base import register
 from sarlang_hf.sources.files import is_folder, require_folder
-from sarlang_hf.sources.raster_folders import is_simulated, rasters_in
+from sarlang_hf.sources.raster_folders import rasters_in, simulated_tree
 from sarlang_hf.sources.rasters import RasterFiles, RasterSet, RasterSettings, tile_of
 from sarlang_hf.sources.released_stems import OPTICAL_TERMS, SIMULATED, facts_of
+from sarlang_hf.sources.simulated_captions import captions_file, with_captions
 
 _PARTS = ("train", "val", "test")
 
@@ -47,7 +48,8 @@ class OpenEarthMapSAR:
             remedy = "give the folder that holds train/sar_images and train/rgb_images"
             raise SourceError("there is no sar_images folder of OpenEarthMap-SAR", place=self.root, remedy=remedy)
         self.name = "openearthmap_sar"
-        self.simulated = is_simulated(self.root, layout="openearthmap-sar")
+        self._simulated_tree = simulated_tree(self.root, layout="openearthmap-sar")
+        self.simulated = self._simulated_tree is not None
         optical = SIMULATED if self.simulated else OPTICAL_TERMS["openearthmap_sar"]
         self._set = RasterSet(
             source="openearthmap_sar",
@@ -65,12 +67,16 @@ class OpenEarthMapSAR:
 
     def inputs(self) -> dict[str, Path]:
         folders = [part / name for part in self._parts for name in ("sar_images", "rgb_images")]
-        return {folder.relative_to(self.root).as_posix(): folder for folder in folders if is_folder(folder)}
+        found = {folder.relative_to(self.root).as_posix(): folder for folder in folders if is_folder(folder)}
+        return found | captions_file(self._simulated_tree)
 
     def parameters(self) -> dict[str, Any]:
         return self._set.parameters()
 
     def tiles(self) -> Iterator[Tile | ImageFault]:
+        return with_captions(self._images(), self._simulated_tree)
+
+    def _images(self) -> Iterator[Tile | ImageFault]:
         for part in self._parts:
             twins = rasters_in(part / "rgb_images")
             for stem, path in rasters_in(part / "sar_images").items():

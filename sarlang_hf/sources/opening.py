@@ -99,6 +99,19 @@ def _check(folders: SourceFolders) -> None:
         if name not in known:
             remedy = f"settings can be given for {', '.join(known)}"
             raise UsageError(f"{name!r} is no source of radar rasters", place="raster settings", remedy=remedy)
-    if folders.turn_south and folders.released is not None:
+    require_unturned_texts(turned=folders.turn_south, released=folders.released is not None)
+
+
+def require_unturned_texts(*, turned: bool, released: bool) -> None:
+    """Turned SpaceNet6 tiles and the released texts exclude each other, whoever puts the sources of a build together.
+
+    Args:
+        turned: whether SpaceNet6 tiles seen from the south are turned.
+        released: whether the released files are among the sources.
+
+    Raises:
+        UsageError: both.
+    """
+    if turned and released:
         problem = "the texts released with SARLANG-1M speak of unturned images: their 'top left' would be wrong"
         raise UsageError(problem, place="turning SpaceNet6", remedy="leave out either --turn-south or --released")

@@ -11,7 +11,7 @@ from sarlang_hf.errors import ImageFault, SourceError, UsageError
 from sarlang_hf.schema import Tile
 from sarlang_hf.sources.base import register
 from sarlang_hf.sources.files import is_folder, require_folder
-from sarlang_hf.sources.raster_folders import ANY_RASTER, GEOTIFF, is_simulated, rasters_in
+from sarlang_hf.sources.raster_folders import ANY_RASTER, GEOTIFF, rasters_in, simulated_tree
 from sarlang_hf.sources.rasters import RasterFiles, RasterSet, RasterSettings, tile_of
 
 
@@ -60,7 +60,7 @@ class Paired:
         settings = settings or RasterSettings()
         _require_scale(radar, settings, self.root)
         self.name = f"paired/{label}" if label else "paired"
-        self.simulated = is_simulated(self.root)
+        self.simulated = simulated_tree(self.root) is not None
         self._prefix = f"{label}/" if label else ""
         terms = "CC0-1.0" if self.simulated else "unknown"
         self._set = RasterSet(

@@ -46,15 +46,17 @@ def rasters_in(folder: Path, extensions: Sequence[str] = GEOTIFF) -> dict[str, P
     return dict(sorted(found.items()))
 
 
-def is_simulated(root: Path, *, layout: str = "") -> bool:
-    """Whether the simulator's marker lies in the folder; or up to two levels above, since a part of its tree may be given.
+def simulated_tree(root: Path, *, layout: str = "") -> Path | None:
+    """The simulated tree that a folder is, or is a part of; None if its images are not simulated.
 
-    A folder of real images may lie within a simulated tree, too. So a marker above counts only if it speaks of `layout`, the
-    simulator's name for the source's own; without one, no marker above counts.
+    The simulator's marker lies in it. That may be up to two levels above, since a part of a tree may be given; but a folder of
+    real images may lie within a simulated tree, too. So a marker above counts only if it speaks of `layout`, the simulator's
+    name for the source's own; without one, no marker above counts.
     """
     if is_file(root / SIMULATION_MARKER):
-        return True
-    return any(_layout(folder / SIMULATION_MARKER) == layout for folder in root.parents[:2]) if layout else False
+        return root
+    above = root.parents[:2] if layout else ()
+    return next((folder for folder in above if _layout(folder / SIMULATION_MARKER) == layout), None)
 
 
 def _layout(marker: Path) -> Any:

@@ -12,6 +12,7 @@ from sarlang_hf.sources.base import SIMULATION_MARKER, register
 from sarlang_hf.sources.coco_json import CocoFile, read_coco
 from sarlang_hf.sources.detection import DetectionSet, tile_of
 from sarlang_hf.sources.files import exists, is_file, is_folder, require_folder, require_readable
+from sarlang_hf.sources.simulated_captions import captions_file, with_captions
 
 
 @register("sardet100k")
@@ -39,24 +40,33 @@ class SARDet100K:
         """Raises a `SourceError` if the folder does not have SARDet's layout or hides an annotation file."""
         self.root = Path(root).absolute()  # an interrupted build may be continued from another working folder
         require_folder(self.root, what="SARDet-100K")
-        missing = [path for path in self.inputs().values() if not exists(path)]
-        missing += [folder for part, _ in self.splits if not is_folder(folder := self._images(part))]
+        missing = [path for path in self._annotations().values() if not exists(path)]
+        missing += [folder for part, _ in self.splits if not is_folder(folder := self._image_folder(part))]
         if missing:
             remedy = "give the folder that holds Annotations/{train,val}.json and JPEGImages/{train,val}/"
             raise SourceError("part of SARDet-100K's layout is missing", place=missing[0], remedy=remedy)
-        for path in self.inputs().values():
+        for path in self._annotations().values():
             require_readable(path)
         self.name = "sardet100k"
         self.simulated = is_file(self.root / SIMULATION_MARKER)
 
     def inputs(self) -> dict[str, Path]:
+        return self._annotations() | captions_file(self._simulated_tree())
+
+    def _annotations(self) -> dict[str, Path]:
         return {f"Annotations/{part}.json": self.root / "Annotations" / f"{part}.json" for part, _ in self.splits}
 
     def parameters(self) -> dict[str, Any]:
         return {}
 
     def tiles(self) -> Iterator[Tile | ImageFault]:
-        for (part, split), path in zip(self.splits, self.inputs().values(), strict=True):
+        return with_captions(self._images(), self._simulated_tree())
+
+    def _simulated_tree(self) -> Path | None:
+        return self.root if self.simulated else None
+
+    def _images(self) -> Iterator[Tile | ImageFault]:
+        for (part, split), path in zip(self.splits, self._annotations().values(), strict=True):
             with read_coco(path) as annotations:
                 found_in = self._detection_set(annotations, part, split)
                 for image in annotations.images():
@@ -69,13 +79,13 @@ class SARDet100K:
             prefix="",
             split=split,
             root=self.root,
-            folder=self._images(part),
+            folder=self._image_folder(part),
             categories=_categories(annotations),
             license="CC0-1.0" if self.simulated else "CC-BY-NC-4.0",
             redistributable=self.simulated,
         )
 
-    def _images(self, part: str) -> Path:
+    def _image_folder(self, part: str) -> Path:
         return self.root / "JPEGImages" / part
 
 

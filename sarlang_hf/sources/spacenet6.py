@@ -15,8 +15,9 @@ from sarlang_hf.schema import Tile
 from sarlang_hf.sources.base import register
 from sarlang_hf.sources.buildings import read_buildings
 from sarlang_hf.sources.files import is_file, is_folder, reading, require_folder
-from sarlang_hf.sources.raster_folders import is_simulated, rasters_in
+from sarlang_hf.sources.raster_folders import rasters_in, simulated_tree
 from sarlang_hf.sources.rasters import FoundBoxes, RasterFiles, RasterSet, RasterSettings, tile_of
+from sarlang_hf.sources.simulated_captions import captions_file, with_captions
 
 _SAR, _OPTICAL, _BUILDINGS = "SAR-Intensity", "PS-RGB", "Buildings"
 _ORIENTATIONS = "SummaryData/SAR_orientations.txt"
@@ -73,7 +74,8 @@ class SpaceNet6:
             remedy = "give the folder that holds train/AOI_11_Rotterdam/SAR-Intensity, or AOI_11_Rotterdam itself"
             raise SourceError("there is no SAR-Intensity folder of SpaceNet 6", place=self.root, remedy=remedy)
         self.name = "spacenet6"
-        self.simulated = is_simulated(self.root, layout="spacenet6")
+        self._simulated_tree = simulated_tree(self.root, layout="spacenet6")
+        self.simulated = self._simulated_tree is not None
         self._turn_south = turn_south
         terms = "CC0-1.0" if self.simulated else "CC-BY-SA-4.0"
         self._set = RasterSet(
@@ -95,12 +97,15 @@ class SpaceNet6:
     def inputs(self) -> dict[str, Path]:
         folders = [part / name for part in self._parts for name in (_SAR, _OPTICAL, "geojson_buildings")]
         found = [folder for folder in folders if is_folder(folder)] + ([self._orientation_file()] if self._turn_south else [])
-        return {path.relative_to(self.root).as_posix(): path for path in found}
+        return {path.relative_to(self.root).as_posix(): path for path in found} | captions_file(self._simulated_tree)
 
     def parameters(self) -> dict[str, Any]:
         return {**self._set.parameters(), "turn_south": self._turn_south}
 
     def tiles(self) -> Iterator[Tile | ImageFault]:
+        return with_captions(self._images(), self._simulated_tree)
+
+    def _images(self) -> Iterator[Tile | ImageFault]:
         for part in self._parts:
             twins = rasters_in(part / _OPTICAL)
             for stem, path in rasters_in(part / _SAR).items():

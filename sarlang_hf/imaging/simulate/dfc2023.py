@@ -5,6 +5,7 @@
     track2/annotations/buildings_only_train.json                    COCO, one category
     track2/train/{rgb,sar,height}/...tif
     track{1,2}/val/{rgb,sar}/P_0000.tif ...                         `val`, without annotations
+    simulated_captions.jsonl                                        see captions.py
 
 All 0.5 m in the UTM zone of the city: rgb uint8 x 3, sar uint16 amplitude, height float32 metres above ground. The real
 radar tiles' data type is not documented; uint16 is how Gaofen-3's products come.
@@ -22,6 +23,7 @@ from PIL import Image, ImageDraw
 
 from sarlang_hf.imaging.simulate.annotations import coco_text
 from sarlang_hf.imaging.simulate.backdrop import Backdrop, backdrop
+from sarlang_hf.imaging.simulate.captions import caption_table
 from sarlang_hf.imaging.simulate.clutter import Field
 from sarlang_hf.imaging.simulate.encoding import geotiff
 from sarlang_hf.imaging.simulate.grids import Grid, Place, tile_centre, tile_grid
@@ -82,8 +84,12 @@ def _track(shot: Shot) -> int:
     return 1 + shot.index % 2
 
 
+def _stem(request: Request, shot: Shot) -> str:
+    return _city_name(request, shot) if shot.split == "train" else f"P_{shot.index:04d}"
+
+
 def _name(request: Request, shot: Shot) -> str:
-    return f"{_city_name(request, shot) if shot.split == 'train' else f'P_{shot.index:04d}'}.tif"
+    return f"{_stem(request, shot)}.tif"
 
 
 def _files(request: Request, shot: Shot) -> tuple[str, ...]:
@@ -111,9 +117,13 @@ def _height(ground: Backdrop) -> Field:
 
 
 def _tables(request: Request) -> dict[str, Iterator[str]]:
-    return {
+    annotations = {
         name: coco_text(_images(request, track), _roofs(request, track), _CATEGORIES[track]) for track, name in _TABLES.items()
     }
+    captions = caption_table(
+        request, scene=DFC2023_SENSOR.planned, stem=lambda shot: f"track{_track(shot)}/{_stem(request, shot)}"
+    )
+    return annotations | captions
 
 
 def _shots(request: Request, track: int) -> Iterator[Shot]:

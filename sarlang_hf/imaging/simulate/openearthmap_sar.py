@@ -2,6 +2,7 @@
 
     train/{sar_images,rgb_images,labels}/TrainArea_001.tif ...      uint8 amplitude; uint8 x 3; uint8 classes 0..8
     val/sar_images/ValArea_001.tif ...                              `val`: the radar image alone
+    simulated_captions.jsonl                                        see captions.py
 
 Pixels of 0.15 to 0.5 m in the UTM zone of the region. One radar tile in five has an empty corner of zeros; other zeros are
 shadow or calm water.
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from sarlang_hf.imaging.simulate.captions import caption_table
 from sarlang_hf.imaging.simulate.encoding import geotiff
 from sarlang_hf.imaging.simulate.grids import Grid, Place, tile_grid
 from sarlang_hf.imaging.simulate.layout import Layout
@@ -68,10 +70,14 @@ def _released_name(_: Request, shot: Shot) -> str:
 OPENEARTHMAP_SENSOR = Sensor(_scene, _sar, squared, _grid, _released_name)
 
 
+def _stem(shot: Shot) -> str:
+    return f"{'TrainArea' if shot.split == 'train' else 'ValArea'}_{shot.index + 1:03d}"
+
+
 def _files(_: Request, shot: Shot) -> tuple[str, ...]:
     if shot.split == "val":
-        return (f"val/sar_images/ValArea_{shot.index + 1:03d}.tif",)
-    return tuple(f"train/{product}/TrainArea_{shot.index + 1:03d}.tif" for product in _PRODUCTS)
+        return (f"val/sar_images/{_stem(shot)}.tif",)
+    return tuple(f"train/{product}/{_stem(shot)}.tif" for product in _PRODUCTS)
 
 
 def _draw(request: Request, shot: Shot) -> Iterator[bytes]:
@@ -103,8 +109,8 @@ def _labels(seen: View) -> npt.NDArray[np.uint8]:
     return labels
 
 
-def _tables(_: Request) -> dict[str, Iterator[str]]:
-    return {}
+def _tables(request: Request) -> dict[str, Iterator[str]]:
+    return caption_table(request, scene=OPENEARTHMAP_SENSOR.planned, stem=_stem)
 
 
 OPENEARTHMAP_SAR = Layout(

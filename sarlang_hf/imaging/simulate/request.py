@@ -21,6 +21,8 @@ LAYOUT_NAMES: tuple[LayoutName, ...] = get_args(LayoutName)
 TreeSplit = Literal["train", "val"]
 TREE_SPLITS: tuple[TreeSplit, ...] = ("train", "val")
 _MOST_IMAGES = 9_999_999
+_WORDS = 2
+"""The third branch of an image's seed; scene and pixels are the first two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +93,8 @@ class Request:
         while kinds is not None and scene.kind not in kinds:
             scene = plan_scene(rng, self.size)
         return scene, np.random.default_rng(pixels)
+
+    def words(self, shot: Shot) -> np.random.Generator:
+        """The generator that draws the words about an image; it takes nothing from those of `plan`."""
+        key = (TREE_SPLITS.index(shot.split), shot.index, _WORDS)
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))

@@ -3,6 +3,7 @@
 Annotations/{train,val}.json              COCO: images, annotations, categories (ids 0..5 in SARDet's order)
 JPEGImages/{train,val}/0000001.png ...    uint8, one channel; numbers are unique over both splits
 Optical/{train,val}/0000001.png ...       the optical twins, uint8 RGB
+simulated_captions.jsonl                  see captions.py
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sarlang_hf.imaging.simulate.annotations import coco_text
+from sarlang_hf.imaging.simulate.captions import caption_table
 from sarlang_hf.imaging.simulate.encoding import png
 from sarlang_hf.imaging.simulate.layout import Layout
 from sarlang_hf.imaging.simulate.render import render
@@ -18,8 +20,12 @@ from sarlang_hf.imaging.simulate.request import TREE_SPLITS, Request, Shot, Tree
 from sarlang_hf.schema import CATEGORIES
 
 
+def _stem(shot: Shot) -> str:
+    return f"{shot.number + 1:07d}"
+
+
 def _name(shot: Shot) -> str:
-    return f"{shot.number + 1:07d}.png"
+    return f"{_stem(shot)}.png"
 
 
 def _files(_: Request, shot: Shot) -> tuple[str, ...]:
@@ -34,10 +40,11 @@ def _draw(request: Request, shot: Shot) -> Iterator[bytes]:
 
 def _tables(request: Request) -> dict[str, Iterator[str]]:
     categories = [{"id": number, "name": name} for number, name in enumerate(CATEGORIES)]
-    return {
+    annotations = {
         f"Annotations/{split}.json": coco_text(_images(request, split), _boxes(request, split), categories)
         for split in TREE_SPLITS
     }
+    return annotations | caption_table(request, scene=lambda asked, shot: asked.plan(shot)[0], stem=_stem)
 
 
 def _images(request: Request, split: TreeSplit) -> Iterator[dict[str, Any]]:

@@ -34,6 +34,10 @@ class Sensor:
     grid: Callable[[Request, Shot], Grid]
     released_name: Callable[[Request, Shot], str]
 
+    def planned(self, request: Request, shot: Shot) -> Scene:
+        """The scene alone."""
+        return self.scene(request, shot)[0]
+
     def view(self, request: Request, shot: Shot) -> tuple[View, np.random.Generator]:
         """The scene drawn as far as radar and camera share it, and the generator for the rest."""
         scene, rng = self.scene(request, shot)

@@ -6,6 +6,7 @@
     train/AOI_11_Rotterdam/geojson_buildings/SN6_..._Buildings_...geojson      roof outlines in EPSG:32631
     train/AOI_11_Rotterdam/SummaryData/SAR_orientations.txt                    '<start>_<end> 0|1' for every strip
     test_public/AOI_11_Rotterdam/SAR-Intensity/SN6_Test_Public_...tif          `val`: the radar image alone
+    simulated_captions.jsonl                                                   see captions.py
 
 Scale and order are those that the real tiles seem to have (no official sentence on the scale is known). One tile in twenty
 is almost all nodata.
@@ -21,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from sarlang_hf.imaging.simulate.captions import caption_table
 from sarlang_hf.imaging.simulate.clutter import Field
 from sarlang_hf.imaging.simulate.encoding import geotiff
 from sarlang_hf.imaging.simulate.geometry import clipped
@@ -138,8 +140,9 @@ def _orientations() -> Iterator[str]:
         yield f"{_strip_name(number)} {number % 2}\n"
 
 
-def _tables(_: Request) -> dict[str, Iterator[str]]:
-    return {f"{_TRAIN}/SummaryData/SAR_orientations.txt": _orientations()}
+def _tables(request: Request) -> dict[str, Iterator[str]]:
+    captions = caption_table(request, scene=SPACENET6_SENSOR.planned, stem=lambda shot: _name("SAR-Intensity", shot))
+    return {f"{_TRAIN}/SummaryData/SAR_orientations.txt": _orientations()} | captions
 
 
 SPACENET6 = Layout(
