@@ -98,3 +98,7 @@ class DatasetCorruptError(SarlangError):
 
 class PredictionsError(SarlangError):
     """A predictions file cannot be read or does not fit the dataset."""
+
+
+class JudgeError(SarlangError):
+    """The judge cannot go on: its server refuses the key or the request, or another model answers than the one asked for."""
