@@ -105,7 +105,7 @@ def _filled_in(template: Path) -> Any:
 
     with ends_with_user_error():
         require_writable_output()
-        folder = write_tasks()
+        folder = write_tasks(template.stem)
     from lmms_eval.utils import load_yaml_config
 
     return load_yaml_config(str(folder / template.name), mode="full")

@@ -8,15 +8,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 from trees import VESSEL, Picture, coco_folder, contents, plain_tree
 
 from sarlang_hf.cli import sarlang
-from sarlang_hf.cli.source_options import parse_class_map
+from sarlang_hf.cli.source_options import parse_class_map, source_folders, source_options
 from sarlang_hf.errors import UsageError
 from sarlang_hf.schema import CATEGORIES
+from sarlang_hf.sources.opening import SourceFolders, open_sources
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -57,6 +60,67 @@ def test_class_maps(text: str, mapping: dict[str, str]) -> None:
 def test_class_maps_that_make_no_sense(text: str, problem: str) -> None:
     with pytest.raises(UsageError, match=problem):
         parse_class_map(text)
+
+
+def folders_of(*arguments: str) -> SourceFolders:
+    """What the source options of a command line give."""
+    found: list[SourceFolders] = []
+
+    @click.command()
+    @source_options
+    def command(**options: Any) -> None:
+        found.append(source_folders(options))
+        assert not options
+
+    command.main(list(arguments), standalone_mode=False)
+    return found[0]
+
+
+def test_raster_settings_of_a_named_set_go_before_those_of_its_kind_and_these_before_the_common_ones() -> None:
+    given = ["--input-scale", "db", "--input-scale", "paired=amplitude", "--input-scale", "paired/alps=db+60"]
+    folders = folders_of("--paired", "alps=A", "--paired", "sea=S", *given, "--polarization", "openearthmap-sar=VV")
+    assert folders.paired == {"alps": Path("A"), "sea": Path("S")}
+    assert folders.of("paired", "alps").input_scale == "db+60"
+    assert folders.of("paired", "sea").input_scale == "amplitude"
+    assert (folders.of("dfc2023").input_scale, folders.of("dfc2023").polarization) == ("db", "auto")
+    assert folders.of("openearthmap_sar").polarization == "VV"  # as the option of its folder is spelled
+
+
+def test_what_precedes_the_first_equals_sign_names_a_folder_unless_it_is_a_path() -> None:
+    folders = folders_of("--paired", "a=b=c", "--coco", "./runs/x=1", "--source", "mine=D")
+    assert folders.paired == {"a": Path("b=c")}
+    assert folders.coco == {"": Path("./runs/x=1")}
+    assert folders.others == {"mine": Path("D")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place", "problem"),
+    [
+        (["--input-scale", "db", "--input-scale", "amplitude"], "--input-scale", "'amplitude' is a second value"),
+        (["--input-scale", "paired/a=db", "--input-scale", "paired/a=db"], "--input-scale", "'paired/a=db' is a second value"),
+        (["--pol-order", "dfc2023=VV", "--pol-order", "dfc2023=VH"], "--pol-order", "'dfc2023=VH' is a second value"),
+        (["--input-scale", "open-earthmap=db"], "raster settings", "'open_earthmap' is no source of radar rasters"),
+        (["--paired", "a=X", "--input-scale", "paired/b=db"], "raster settings", "'paired/b' is no source of radar rasters"),
+        (["--paired", "a=X", "--paired", "a=Y"], "--paired", "two folders are named 'a'"),
+        (["--coco", "X", "--coco", "Y"], "--coco", "two folders without a name"),
+        (["--source", "mine"], "--source", "'mine' is not NAME=DIR"),
+        (["--source", "mine="], "--source", "'mine=' is not NAME=DIR"),
+        (["--source", "mine=A", "--source", "mine=B"], "--source", "'mine' is given twice"),
+    ],
+)
+def test_source_options_that_contradict_each_other(arguments: list[str], place: str, problem: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        open_sources(folders_of(*arguments))
+    assert (caught.value.place, problem in caught.value.problem) == (place, True)
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("share", ["", "3", "3/", "/3", "0/3", "4/3", "-1/3", "1.5/3", "a/b", "1/2/3", "1 / 2", "\u0661/\u0663x"])
+def test_shares_that_are_none(tmp_path: Path, share: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        sarlang.main(["build", str(tmp_path / "out"), "--sardet", str(tmp_path), f"--shard={share}"], standalone_mode=False)
+    assert (caught.value.place, caught.value.problem) == ("--shard", f"{share!r} is not I/N with I from 1 to N")
+    assert not (tmp_path / "out").exists()
 
 
 def test_build_verify_info_in_a_row(tree: Path, tmp_path: Path) -> None:
@@ -138,7 +202,9 @@ ERRORS = [
     (["verify", "TREE"], "no dataset here", "sarlang build"),
     (["info", "TREE"], "no dataset here", "SARLANG_DATASET"),
     (["info", "OUT"], "no such folder", "sarlang build"),
-    (["score", "TREE/none.csv", "--dataset", "OUT"], "no such folder", "SARLANG_DATASET"),
+    (["score", "TREE/none.csv", "--dataset", "OUT"], "cannot be read", "readable file"),
+    (["score", "ANSWERS", "--dataset", "OUT"], "no such folder", "SARLANG_DATASET"),
+    (["judge", "ANSWERS", "--judge", "off"], "there is no judge", "openai or azure"),
 ]
 
 
@@ -148,6 +214,8 @@ def test_user_errors_have_a_place_a_problem_and_a_remedy(
 ) -> None:
     before = contents(tree)
     given = {"SET": coco_folder(tmp_path / "set", {"train.json": [Picture("a.png", boxes=VESSEL)]}, ("vessel",))}
+    given |= {"ANSWERS": tmp_path / "answers.csv"}
+    given["ANSWERS"].write_text("question_id,prediction\nx,y\n")
     given |= {"OUT": tmp_path / "out", "TREE": tree, "TREE/nothing": tree / "nothing", "TREE/none.csv": tree / "none.csv"}
     result = run(*(given.get(part, part) for part in arguments))
     assert result.returncode == 2

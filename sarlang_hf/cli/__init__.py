@@ -7,12 +7,17 @@ import sys
 
 import click
 
+from sarlang_hf.cli.audit import audit
 from sarlang_hf.cli.build import build
+from sarlang_hf.cli.compare import compare
 from sarlang_hf.cli.fetch_released import fetch_released
+from sarlang_hf.cli.human import human
 from sarlang_hf.cli.info import info
+from sarlang_hf.cli.judge import judge
 from sarlang_hf.cli.quicklook import quicklook
 from sarlang_hf.cli.score import score
 from sarlang_hf.cli.simulate import simulate
+from sarlang_hf.cli.verdicts import verdicts
 from sarlang_hf.cli.verify import verify
 from sarlang_hf.errors import SarlangError
 
@@ -23,7 +28,7 @@ def sarlang() -> None:
     """SARLANG-1M: build the dataset, check it, and score answers about radar images."""
 
 
-for command in (fetch_released, simulate, build, verify, info, quicklook, score):
+for command in (fetch_released, simulate, build, verify, info, quicklook, score, judge, compare, verdicts, audit, human):
     sarlang.add_command(command)
 
 

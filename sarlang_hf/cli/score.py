@@ -8,100 +8,90 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sarlang_hf.scoring.answers import JUDGES, PROTOCOLS
+from sarlang_hf.cli.judge_options import JudgeChoice, judge_options
+from sarlang_hf.cli.rescoring import TASKS, Judges, Options, score_file
+from sarlang_hf.cli.scores_output import finish, show, write_result
+from sarlang_hf.errors import UsageError
+from sarlang_hf.scoring.answers import PROTOCOLS
 
 if TYPE_CHECKING:
-    from sarlang_hf.data import DatasetFolder
     from sarlang_hf.scoring.answers import Protocol
-    from sarlang_hf.scoring.offline import Part
-    from sarlang_hf.scoring.scorecard import Scorecard
+    from sarlang_hf.scoring.captions import Profile
+    from sarlang_hf.scoring.signature import Cluster
 
 
 @click.command()
 @click.argument("predictions", type=click.Path(path_type=Path))
 @click.option("--dataset", metavar="DS", help="Dataset folder.  [default: $SARLANG_DATASET, else ./sarlang-1m]")
 @click.option(
-    "--task",
-    type=click.Choice(["sarlang_vqa", "sarlang_vqa_lite"]),
-    default="sarlang_vqa",
-    show_default=True,
-    help="What was asked.",
+    "--task", type=click.Choice(TASKS), help="What was asked.  [default: sarlang_vqa or sarlang_cap, as the file tells]"
 )
 @click.option(
     "--protocol",
     type=click.Choice(PROTOCOLS),
-    default=PROTOCOLS[0],
     envvar="SARLANG_PROTOCOL",
-    show_default=True,
     show_envvar=True,
-    help="How answers are judged.",
+    help="How answers are judged.  [default: strict]",
+)
+@judge_options
+@click.option(
+    "--cluster",
+    type=click.Choice(["image", "place"]),
+    default="image",
+    show_default=True,
+    help="What the error bars take for dependent: answers about one image, or about one city or region.",
 )
 @click.option(
-    "--judge",
-    type=click.Choice(JUDGES),
-    default=JUDGES[0],
-    envvar="SARLANG_JUDGE",
+    "--profile",
+    type=click.Choice(["official", "coco"]),
+    default="official",
     show_default=True,
-    show_envvar=True,
-    expose_value=False,
-    help="The model that decides what rules cannot.",
+    help="How captions are scored; coco takes Java and the extra java.",
 )
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the scorecard and the verdicts.")
+@click.option("--meteor", is_flag=True, help="METEOR too, with --profile coco.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of BLEU's bootstrap.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the scorecard and what it was made of.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scorecard as JSON.")
 @click.pass_context
 def score(
     context: click.Context,
     predictions: Path,
     dataset: str | None,
-    task: str,
-    protocol: Protocol,
+    task: str | None,
+    protocol: Protocol | None,
+    judge: JudgeChoice,
+    cluster: Cluster,
+    profile: Profile,
+    meteor: bool,
+    seed: int,
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Score PREDICTIONS, a JSONL or CSV file with the columns question_id and prediction.
+    """Score PREDICTIONS: answers to questions, or captions.
 
-    Answers that rules cannot decide, and questions without a prediction, widen the score to a range. Exit code 3 says that
-    predictions are missing.
+    A JSONL or CSV file with the columns question_id (image_id for captions) and prediction; the sample file of an lmms-eval run;
+    or, with references of its own, what the official scripts read and LLaMA-Factory writes. Answers that rules cannot decide,
+    and questions without a prediction, widen the score to a range. Exit code 3 says that predictions, or verdicts of the judge,
+    are missing.
 
     \b
-    Example:
+    Examples:
       sarlang score answers.jsonl --dataset sarlang-1m --out runs/my-model
+      sarlang score captions.csv --task sarlang_cap_concise
+      sarlang score VQA_result.csv --protocol released --judge openai
     """
-    from sarlang_hf.data import open_dataset
-    from sarlang_hf.scoring.offline import judge_predictions
-    from sarlang_hf.scoring.scorecard import SCORECARD_FILE, write_scorecards
-    from sarlang_hf.scoring.verdicts import VERDICTS_FILE, write_verdicts
-
-    folder = open_dataset(dataset)
-    judged = judge_predictions(folder, predictions, protocol=protocol, part=_part(folder, task))
-    if out is not None:
-        write_verdicts(out / VERDICTS_FILE, judged.verdicts)
-        write_scorecards(out / SCORECARD_FILE, {task: judged.scorecard})
-    missing = judged.scorecard.overall.n_missing
+    if profile == "coco" and out is not None:
+        raise UsageError(
+            "the files of a run hold profile official", place="--out", remedy="keep --profile coco with --json > FILE"
+        )
+    if meteor and profile != "coco":
+        raise UsageError("METEOR tokenizes its texts", place="--meteor", remedy="add --profile coco")
+    judges = Judges(judge)
+    options = Options(judges, dataset, task, protocol, profile, meteor, cluster, seed)
+    result = score_file(predictions, options)
+    card = result.scorecard if out is None else write_result(out, result)
     if as_json:
-        click.echo(json.dumps(judged.scorecard.to_json(), indent=2))
+        click.echo(json.dumps(card.to_json(), indent=2))
     else:
-        _print(judged.scorecard)
-    if missing:
-        click.echo(f"Incomplete: {missing} of {judged.scorecard.overall.n} questions have no prediction.", err=True)
-        context.exit(3)
-
-
-def _part(folder: DatasetFolder, task: str) -> Part:
-    from sarlang_hf.scoring.offline import Part
-    from sarlang_hf.tasks.lite import select
-
-    if task == "sarlang_vqa":
-        return Part()
-    chosen = select(folder.questions("test"))
-    return Part(task, chosen.rows, {"lite": chosen.digest})
-
-
-def _print(card: Scorecard) -> None:
-    from rich.console import Console
-
-    from sarlang_hf.scoring.tables import score_table
-
-    Console().print(score_table(card))
-    # Not through rich, which would break the signature at the width of the terminal.
-    click.echo(card.signature)
+        show(card)
+    finish(context, [card], judges.complaints())

@@ -16,13 +16,13 @@ class Score:
 
     Attributes:
         n: questions.
-        clusters: distinct images among them.
+        clusters: distinct images, or places, among them.
         n_unjudged: questions without a verdict, undecided or missing.
         n_missing: those of them without a prediction.
         value: share of right answers; None while `n_unjudged` > 0.
         low, high: the share if all unjudged answers were wrong, or right; both equal `value` where there is one.
-        interval: 95% interval, clustered by image, within [0, 1]: of the value, or from the lower end for `low` to the
-            upper end for `high`. None if there is a single image. Answers all alike give an interval of no width.
+        interval: 95% interval, clustered, within [0, 1]: of the value, or from the lower end for `low` to the
+            upper end for `high`. None if there is a single cluster. Answers all alike give an interval of no width.
     """
 
     n: int
@@ -37,16 +37,16 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Four arrays of shape (n,), one element per question: right, unjudged and missing (bool), and the image (integer)."""
+    """Four arrays of shape (n,), one element per question: right, unjudged and missing (bool), and the cluster (integer)."""
 
     right: NDArray[np.bool_]
     unjudged: NDArray[np.bool_]
     missing: NDArray[np.bool_]
-    images: NDArray[np.int64]
+    clusters: NDArray[np.int64]
 
     def at(self, rows: NDArray[np.int64]) -> Marks:
         """The marks of some questions."""
-        return Marks(self.right[rows], self.unjudged[rows], self.missing[rows], self.images[rows])
+        return Marks(self.right[rows], self.unjudged[rows], self.missing[rows], self.clusters[rows])
 
 
 def accuracy(marks: Marks) -> Score:
@@ -55,9 +55,9 @@ def accuracy(marks: Marks) -> Score:
     Raises:
         ValueError: there are none.
     """
-    low = clustered_interval(marks.right, marks.images)
+    low = clustered_interval(marks.right, marks.clusters)
     unjudged = int(marks.unjudged.sum())
-    high = clustered_interval(marks.right | marks.unjudged, marks.images) if unjudged else low
+    high = clustered_interval(marks.right | marks.unjudged, marks.clusters) if unjudged else low
     return Score(
         n=low.n,
         clusters=low.clusters,

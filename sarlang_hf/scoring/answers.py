@@ -102,7 +102,7 @@ def decide(
     """
     if protocol not in PROTOCOLS:
         raise UsageError(f"unknown protocol {protocol!r}", place="protocol", remedy=f"use one of {', '.join(PROTOCOLS)}")
-    if prediction is None or prediction.lstrip().startswith(FAILED_REQUEST):
+    if prediction is None or is_failed_request(prediction):
         return Decision(None, "missing")
     if protocol == "paper":
         return Decision(None, "open")
@@ -117,6 +117,11 @@ def decide(
     if answer and answer == gold_words:
         return Decision(True, "exact:echo")
     return _by_family(gold_words, answer, type)
+
+
+def is_failed_request(prediction: str) -> bool:
+    """Whether a prediction is lmms-eval's marker of a request that failed: as good as none."""
+    return prediction.lstrip().startswith(FAILED_REQUEST)
 
 
 def _by_family(gold: Sequence[str], answer: Sequence[str], type: QuestionType | None) -> Decision:  # noqa: A002

@@ -1,8 +1,8 @@
-"""Scorecards as tables on a terminal. Every number stands with its questions, images and interval, in percent."""
+"""Scorecards as tables on a terminal. Every number stands with its questions, images and interval, accuracies in percent."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich import box
 from rich.table import Table
@@ -10,23 +10,89 @@ from rich.text import Text
 
 from sarlang_hf.schema import QUESTION_TYPES
 from sarlang_hf.scoring.accuracy import Score
+from sarlang_hf.scoring.caption_scorecard import CaptionScore, CaptionScorecard, Metric
+from sarlang_hf.scoring.gap import Gap
 from sarlang_hf.scoring.scorecard import Scorecard
+from sarlang_hf.scoring.signature import Cluster
 
 _TITLE = "accuracy in percent, 95% interval by image, n questions on images"
+_CLUSTERS: dict[Cluster, str] = {"image": "images", "place": "places", "row": "rows"}
+_METRICS: dict[Metric, str] = {
+    "bleu_1": "BLEU-1",
+    "bleu_2": "BLEU-2",
+    "bleu_3": "BLEU-3",
+    "bleu_4": "BLEU-4",
+    "rouge_l": "ROUGE_L",
+    "cider": "CIDEr",
+    "length_ratio": "length",
+    "meteor": "METEOR",
+}
 
 
 def score_table(card: Scorecard) -> Table:
-    """One scorecard: a row for the whole, for each question type and for each source."""
-    table = Table(title=f"{card.task}, accuracy in percent", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.padding = (0, 1, 0, 0)  # fits 80 columns
-    table.add_column("questions", no_wrap=True)
-    for name in ("n", "images", "unjudged", "missing", "accuracy", "95% interval"):
+    """One scorecard: a row for the whole under each protocol, for each question type and for each source.
+
+    Protocols other than the scorecard's own stand as far as their rules decide, whatever judge it had.
+    """
+    table = _table(f"{card.task}, accuracy in percent, protocol {card.protocol}, judge {card.judge}", "questions")
+    for name in ("n", _CLUSTERS[card.cluster], "unjudged", "missing", "accuracy", "95% interval"):
         table.add_column(name, justify="right", no_wrap=True)
     _add_section(table, {"all": card.overall})
+    others = {name: score for name, score in card.protocols.items() if name != card.protocol}
+    _add_section(table, {f"{name}, rules": score for name, score in others.items()})
     for name in ("type", "source"):
         groups = card.by[name]
         _add_section(table, {key: groups[key] for key in _ordered(groups)})
     return table
+
+
+def caption_table(card: CaptionScorecard) -> Table:
+    """One scorecard of captions: a row for each kind of reference and metric, and below them CIDEr for each source.
+
+    'low' stands before a score that takes missing captions for empty ones.
+    """
+    table = _table(f"{card.task}, x100, profile {card.profile}", "references")
+    for name in ("metric", "n", _CLUSTERS[card.cluster], "missing", "score", "95% interval"):
+        table.add_column(name, justify="left" if name == "metric" else "right", no_wrap=True)
+    sources = card.by.get("source", {})
+    for kind, scores in card.by_kind.items():
+        for metric, score in scores.items():
+            _add_caption_row(table, kind, metric, score)
+        for source, kinds in sources.items():
+            if kind in kinds:
+                _add_caption_row(table, f"  {source or '(none)'}", "cider", kinds[kind]["cider"])
+        table.add_section()
+    return table
+
+
+def gap_lines(gaps: Sequence[Gap]) -> list[str]:
+    """A line for each gap: 'vision gain over none: acc +12.3 [+10.1, +14.5], p = 0.0001, n=8740 on 1017 (against RUN)'."""
+    return [f"{gap.name.replace('_', ' ')} over {gap.against}: {gap.metric} {_gap(gap)} (against {gap.run})" for gap in gaps]
+
+
+def _gap(gap: Gap) -> str:
+    scale = 100.0 if gap.metric == "acc" else 1.0
+    text = "open" if gap.difference is None else f"{scale * gap.difference:+.1f}"
+    if gap.low is not None and gap.high is not None:
+        text += f" [{scale * gap.low:+.1f}, {scale * gap.high:+.1f}]"
+    if gap.p is not None:
+        text += f", p = {gap.p:.2g}"
+    return f"{text}, n={gap.n} on {gap.clusters}"
+
+
+def _table(title: str, first: str) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.padding = (0, 1, 0, 0)  # fits 80 columns
+    table.add_column(first, no_wrap=True)
+    return table
+
+
+def _add_caption_row(table: Table, name: str, metric: Metric, score: CaptionScore) -> None:
+    digits, coarser = (3, 3) if metric == "length_ratio" else (2, 1)
+    value = f"{'' if score.value is not None else 'low '}{score.low:.{digits}f}"
+    bounds = "none" if score.interval is None else f"[{score.interval[0]:.{coarser}f}, {score.interval[1]:.{coarser}f}]"
+    cells = (name, _METRICS[metric], str(score.n), str(score.clusters), str(score.n_missing), value, bounds)
+    table.add_row(*map(Text, cells))
 
 
 def scorecard_table(scorecards: Mapping[str, Scorecard], by: str = "type") -> Table:
