@@ -9,11 +9,16 @@ import sys
 from pathlib import Path
 
 import build_dataset
+import caption_metrics
 import encode_png
 import image_lookup
+import judge_calls
+import judge_throughput
 import lmms_eval_share
+import paired_bootstrap
 import pixel_chain
 import projection
+import rules_and_scores
 import scaling
 import speckle_filter
 import text_only_guesser
@@ -22,11 +27,12 @@ from rich.console import Console
 
 PIXELS = (speckle_filter, encode_png, pixel_chain)
 BUILDS = (scaling, build_dataset, image_lookup, lmms_eval_share)
+SCORES = (caption_metrics, judge_calls, judge_throughput, rules_and_scores, paired_bootstrap)
 
 
 def main() -> None:
     folder = Path("runs/bench")
-    figures = [figure for benchmark in (*PIXELS, *BUILDS) for figure in benchmark.measure(folder)]
+    figures = [figure for benchmark in (*PIXELS, *BUILDS, *SCORES) for figure in benchmark.measure(folder)]
     figures.append(_guesser())
     print_figures(figures)
     Console(width=150).print(projection.table(projection.measure(folder)))

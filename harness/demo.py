@@ -58,7 +58,10 @@ def _evaluate(model: str, arguments: list[str], out: Path, environment: dict[str
     command = ["lmms-eval", "--model", model, *arguments, "--tasks", TASK, "--batch_size", "8"]
     _run([*command, "--output_path", str(out), "--log_samples", "--verbosity", "WARNING", "--timezone", "UTC"], environment)
     newest = max(out.rglob(f"*_sarlang/{SCORECARD_FILE}"), key=lambda path: path.stat().st_mtime_ns)
-    return read_scorecards(newest)[TASK]
+    card = read_scorecards(newest)[TASK]
+    if not isinstance(card, Scorecard):
+        raise TypeError(f"{newest}: {TASK} is no task of questions")
+    return card
 
 
 def _environment(folder: Path, dataset: Path) -> dict[str, str]:

@@ -1,4 +1,5 @@
-"""Where lmms-eval writes the run that is under way: OUT/<model>/<time>_results.json, and ours in OUT/<model>/<time>_sarlang/.
+"""What is known of the run that is under way, and where lmms-eval writes it: OUT/<model>/<time>_results.json, and ours in
+OUT/<model>/<time>_sarlang/.
 
 A model whose `--model_args` hold no name (`sarlang_prior`) has an empty `<model>`: the files lie in OUT/ itself.
 """
@@ -8,34 +9,59 @@ from __future__ import annotations
 import inspect
 import logging
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from sarlang_hf.errors import OutputError
+from sarlang_hf.tasks.model_name import model_name
 
 _log = logging.getLogger(__name__)
 
 
-def run_folder(output_path: str | None) -> Path | None:
-    """Our folder beside the files lmms-eval will write, shared by all tasks of the run.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of lmms-eval.
+
+    Attributes:
+        prefix: what the names of its files begin with; None where it writes none.
+        logs_samples: whether it will write the answers one by one (`--log_samples`).
+        model: how it was told to make the model.
+    """
+
+    prefix: Path | None
+    logs_samples: bool
+    model: str
+
+    @property
+    def folder(self) -> Path | None:
+        """Our folder beside its files, shared by all tasks of the run."""
+        return None if self.prefix is None else self.prefix.with_name(f"{self.prefix.name}_sarlang")
+
+    def samples(self, task: str) -> Path | None:
+        """The file that its answers to a task will stand in."""
+        named = self.prefix is not None and self.logs_samples
+        return self.prefix.with_name(f"{self.prefix.name}_samples_{task}.jsonl") if self.prefix and named else None
+
+
+def current_run(output_path: str | None) -> Run:
+    """The run that the caller works for.
 
     Args:
         output_path: what the user gave as `--output_path`.
-
-    Returns:
-        None where lmms-eval writes nothing either.
     """
-    run = _run_in_progress(inspect.currentframe())
-    if run is None:
+    frame = _simple_evaluate(inspect.currentframe())
+    if frame is None:
         if output_path:
             _log.warning("no lmms-eval run found on the call stack: no scorecard is written under %s", output_path)
-        return None
-    tracker, started = run
-    if not tracker.output_path:
-        return None
-    model: str = tracker.general_config_tracker.model_name_sanitized
-    return Path(tracker.output_path) / model / f"{started}_sarlang"
+        return Run(prefix=None, logs_samples=False, model="")
+    values = frame.f_locals
+    tracker, prefix = values["evaluation_tracker"], None
+    if tracker.output_path:
+        folder = Path(tracker.output_path) / tracker.general_config_tracker.model_name_sanitized
+        prefix = folder / values["datetime_str"].replace(":", "-")
+    return Run(prefix, bool(values.get("log_samples")), model_name(values.get("model"), values.get("model_args")))
 
 
 def require_writable_output() -> None:
@@ -44,10 +70,10 @@ def require_writable_output() -> None:
     Raises:
         OutputError: it cannot.
     """
-    run = _run_in_progress(inspect.currentframe())
-    if run is None or not run[0].output_path:
+    frame = _simple_evaluate(inspect.currentframe())
+    if frame is None or not frame.f_locals["evaluation_tracker"].output_path:
         return
-    folder = Path(run[0].output_path)
+    folder = Path(frame.f_locals["evaluation_tracker"].output_path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -57,13 +83,13 @@ def require_writable_output() -> None:
         raise OutputError(f"cannot write: {error.strerror}", place=folder, remedy=remedy) from error
 
 
-def _run_in_progress(frame: FrameType | None) -> tuple[Any, str] | None:
-    """The tracker and the start time of the innermost `lmms_eval.evaluator.simple_evaluate` on the call stack.
+def _simple_evaluate(frame: FrameType | None) -> Any | None:
+    """The frame of the innermost `lmms_eval.evaluator.simple_evaluate` on the call stack.
 
-    lmms-eval hands a task its command line but neither of the two, and a time taken here would match no file of its own.
+    lmms-eval hands a task its command line but neither its tracker nor the start time that names its files.
     """
     while frame is not None:
         if frame.f_code.co_name == "simple_evaluate" and frame.f_locals.get("evaluation_tracker") is not None:
-            return frame.f_locals["evaluation_tracker"], frame.f_locals["datetime_str"].replace(":", "-")
+            return frame
         frame = frame.f_back
     return None

@@ -1,12 +1,16 @@
-"""The prompts, character for character as the paper prints them (its experimental setup, "during the evaluation of these VLMs").
+"""The prompts, as the paper prints them (its experimental setup, "during the evaluation of these VLMs").
 
-A changed prompt is a new task version: change `scoring.scorecard.TASK_VERSION`, `metadata.version` in the YAML files and the
+The question's prompt is the paper's character for character. The caption's is quoted there with the comma of the sentence
+around it; here it ends in a full stop.
+
+A changed prompt is a new task version: change `scoring.signature.TASK_VERSION`, `metadata.version` in the YAML files and the
 golden file of the tests together.
 """
 
 from __future__ import annotations
 
 VQA_PROMPT = "Question: {question}. Answer the question concisely."
+CAPTION_PROMPT = "Describe the content of this image in one sentence."
 
 
 def vqa_prompt(question: str, *, hint: str = "") -> str:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from sarlang_hf.errors import SarlangError, UsageError
 from sarlang_hf.scoring.answers import JUDGES, PROTOCOLS, JudgeName, Protocol
+from sarlang_hf.scoring.signature import VISIONS, Vision
 
 Choice = TypeVar("Choice", bound=str)
 
@@ -41,14 +42,29 @@ def hints() -> bool:
     return _chosen("SARLANG_HINTS", ("off", "on")) == "on"
 
 
+def vision() -> Vision:
+    """`SARLANG_VISION`: what a model is shown (`tasks.vision`); the image by default.
+
+    Raises:
+        UsageError: a kind of input that does not exist.
+    """
+    return _chosen("SARLANG_VISION", VISIONS)
+
+
 def check_settings() -> None:
     """Refuses a setting that does not exist before anything is done.
 
     Raises:
         UsageError: naming the variable.
     """
-    for setting in (protocol, judge, hints):
+    for setting in (protocol, judge, hints, vision):
         setting()
+
+
+def say(message: str) -> None:
+    """Tells the user on stderr, once for all ranks of a run."""
+    if os.environ.get("RANK", "0") == "0":
+        print(f"sarlang: {message}", file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -56,7 +72,8 @@ def ends_with_user_error() -> Iterator[None]:
     """Ends the process with the message and exit code of a user error raised inside.
 
     lmms-eval retries what fails while a task is built, prints a traceback for any other `Exception` and exits 0; only
-    `SystemExit` passes through all of it.
+    `SystemExit` passes through all of it. Nothing that runs after the model has answered may use this: the answers would be
+    lost.
     """
     try:
         yield

@@ -1,36 +1,67 @@
-"""The functions that `sarlang_vqa.yaml` and `sarlang_vqa_lite.yaml` name.
+"""The functions that the YAML files of the questions name.
 
-A document is one row of the `vqa_questions` config; its image is looked up in the `vqa` config by `image_row`. Answers are not
-judged one by one but all at once, when lmms-eval aggregates `acc_strict`, the first metric; the other metrics read the
-verdicts found then. The same moment writes `sarlang_scorecard.json` and `sarlang_verdicts.parquet` beside lmms-eval's files.
+A document is one row of the `vqa_questions` config; its image is looked up by its id. Answers are not judged one by one but all
+at once, when lmms-eval aggregates `acc_strict`, the first metric; the other metrics read the verdicts found then. The same
+moment writes `sarlang_scorecard.json` and `sarlang_verdicts.parquet` beside lmms-eval's files.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from PIL import Image
 
-from sarlang_hf.data import DatasetFolder, ImageStore, open_dataset
-from sarlang_hf.errors import UsageError
-from sarlang_hf.scoring.verdicts import DATASET_COLUMN
-from sarlang_hf.tasks.lite import Selection, select
+from sarlang_hf.scoring.answers import PROTOCOLS, Protocol
+from sarlang_hf.tasks.dataset import TASK_COLUMN, documents, pictures
+from sarlang_hf.tasks.judging import require_judge
 from sarlang_hf.tasks.prompts import vqa_prompt
-from sarlang_hf.tasks.results import Extent, Judged, judge_run, judged
-from sarlang_hf.tasks.settings import ends_with_user_error, hints
+from sarlang_hf.tasks.question_results import judge_items, judged
+from sarlang_hf.tasks.settings import ends_with_user_error, hints, protocol
 from sarlang_hf.texts.hints import hint
 
 Doc = Mapping[str, Any]
 Item = dict[str, Any]
+Aggregation = Callable[..., float]
+
+PARTS = ("", "_low", "_high", "_n_unjudged")
+
+
+def docs(loaded: Any) -> Any:
+    """The questions of the test part (`datasets.Dataset`), all of them."""
+    return _docs("sarlang_vqa", loaded)
+
+
+def docs_lite(loaded: Any) -> Any:
+    """The questions of `sarlang_vqa_lite`, in the order of the test part."""
+    return _docs("sarlang_vqa_lite", loaded)
+
+
+def docs_raw(loaded: Any) -> Any:
+    """The questions on OpenEarthMap-SAR images that are there without preprocessing."""
+    return _docs("sarlang_vqa_raw", loaded)
+
+
+def docs_pre(loaded: Any) -> Any:
+    """The questions on OpenEarthMap-SAR images."""
+    return _docs("sarlang_vqa_pre", loaded)
+
+
+def docs_rgb(loaded: Any) -> Any:
+    """The questions on images that have an optical twin."""
+    return _docs("sarlang_vqa_rgb", loaded)
+
+
+def _docs(task: str, loaded: Any) -> Any:
+    with ends_with_user_error():
+        require_judge()
+        return documents(task, loaded, "question_id")
 
 
 def doc_to_visual(doc: Doc) -> list[Image.Image]:
-    """The image of a question, RGB, in the size in which it is stored."""
+    """What `SARLANG_VISION` shows of a question: one RGB image in its stored size, or nothing."""
     with ends_with_user_error():
-        return [_images(_source()).image(doc["image_row"]).convert("RGB")]
+        return pictures(doc[TASK_COLUMN]).of(doc["image_id"])
 
 
 def doc_to_text(doc: Doc) -> str:
@@ -40,120 +71,76 @@ def doc_to_text(doc: Doc) -> str:
     return vqa_prompt(doc["question"], hint=hint(doc["type"], doc["source"]) if told else "")
 
 
-def docs(dataset: Any) -> Any:
-    """The questions of the test part (`datasets.Dataset`), as they are."""
-    with ends_with_user_error():
-        _require_questions_of(_folder(_source()), dataset)
-    return dataset
+def process_results(doc: Doc, results: Sequence[str | None]) -> dict[str, Item | str]:
+    """What each metric needs to know of one answer. Judges nothing.
 
-
-def docs_lite(dataset: Any) -> Any:
-    """The questions of `sarlang_vqa_lite`, in the order of the test part."""
-    return docs(dataset).select(_lite(_source()).rows, keep_in_memory=True)
-
-
-def process_results(doc: Doc, results: list[str | None]) -> dict[str, Item]:
-    """What each metric needs to know of one answer of `sarlang_vqa`. Judges nothing and cannot fail."""
-    return _items("sarlang_vqa", doc, results)
-
-
-def process_results_lite(doc: Doc, results: list[str | None]) -> dict[str, Item]:
-    """What each metric needs to know of one answer of `sarlang_vqa_lite`."""
-    return _items("sarlang_vqa_lite", doc, results)
-
-
-def _items(task: str, doc: Doc, results: list[str | None]) -> dict[str, Item]:
-    """One item a metric; the first carries the answer, the others only what their standard error needs.
-
-    lmms-eval logs every item of every question, so that four whole ones would make its sample files several times as long.
+    lmms-eval logs every item of every question, so they are small: the first carries the answer, those of the chosen protocol
+    what lmms-eval's standard errors need, the others the name of the task.
     """
-    key = {"task": task, "question_id": doc["question_id"], "image_id": doc["image_id"], "score": 0.0}
-    answer = {name: doc[column] for name, column in DATASET_COLUMN.items()} | {"prediction": results[0] if results else None}
-    return {
-        "acc_strict": key | answer,
-        "acc_strict_low": dict(key),
-        "acc_strict_high": dict(key),
-        "acc_strict_n_unjudged": dict(key),
-    }
+    task, key = doc[TASK_COLUMN], {"task": doc[TASK_COLUMN], "question_id": doc["question_id"], "image_id": doc["image_id"]}
+    named = {f"acc_{name}{part}": task for name in PROTOCOLS for part in PARTS}
+    scored: dict[str, Item] = {f"acc_{protocol()}{part}": key | {"score": 0.0} for part in PARTS[:3]}
+    answer = scored.get("acc_strict", key) | {"prediction": results[0] if results else None}
+    return {**named, **scored, "acc_strict": answer}
 
 
-def acc_strict(items: list[Item], args: Any = None) -> float:
-    """Judges every answer, writes the scorecard, and gives the share that is right; NaN while any answer is unjudged."""
-    with ends_with_user_error():
-        result = judge_run(items, _folder(_source()), _extent(items[0]["task"]), getattr(args, "output_path", None))
-    score = result.scorecard.overall
-    if score.value is None:
-        _drop_scores(items)
-        return float("nan")
-    _set_scores(items, result, unjudged=0.0)
-    return score.value
+def _value(name: Protocol) -> Aggregation:
+    def accuracy(items: list[Any], args: Any = None) -> float:
+        """The share of right answers; NaN while any answer is unjudged. The first call judges all and writes the files."""
+        if name == "strict":
+            judge_items(items, getattr(args, "output_path", None))
+        score = judged(_task(items)).score_of(name)
+        _set_scores(items, name, unjudged=None if score.value is None else 0.0)
+        return float("nan") if score.value is None else score.value
+
+    return accuracy
 
 
-def acc_strict_low(items: list[Item]) -> float:
-    """The share that is right if every unjudged answer is wrong."""
-    result = judged(items[0]["task"])
-    _set_scores(items, result, unjudged=0.0)
-    return result.scorecard.overall.low
+def _low(name: Protocol) -> Aggregation:
+    def accuracy_low(items: list[Any]) -> float:
+        """The share that is right if every unjudged answer is wrong."""
+        _set_scores(items, name, unjudged=0.0)
+        return judged(_task(items)).score_of(name).low
+
+    return accuracy_low
 
 
-def acc_strict_high(items: list[Item]) -> float:
-    """The share that is right if every unjudged answer is right."""
-    result = judged(items[0]["task"])
-    _set_scores(items, result, unjudged=1.0)
-    return result.scorecard.overall.high
+def _high(name: Protocol) -> Aggregation:
+    def accuracy_high(items: list[Any]) -> float:
+        """The share that is right if every unjudged answer is right."""
+        _set_scores(items, name, unjudged=1.0)
+        return judged(_task(items)).score_of(name).high
+
+    return accuracy_high
 
 
-def acc_strict_n_unjudged(items: list[Item]) -> int:
-    """How many answers the rules could not decide, missing ones included."""
-    _drop_scores(items)
-    return judged(items[0]["task"]).scorecard.overall.n_unjudged
+def _n_unjudged(name: Protocol) -> Aggregation:
+    def number_unjudged(items: list[Any]) -> int:
+        """How many answers are without a verdict, missing ones included."""
+        return judged(_task(items)).score_of(name).n_unjudged
+
+    return number_unjudged
 
 
-def _set_scores(items: list[Item], result: Judged, *, unjudged: float) -> None:
-    """lmms-eval's standard errors read `score`."""
+acc_strict, acc_strict_low, acc_strict_high = _value("strict"), _low("strict"), _high("strict")
+acc_released, acc_released_low, acc_released_high = _value("released"), _low("released"), _high("released")
+acc_paper, acc_paper_low, acc_paper_high = _value("paper"), _low("paper"), _high("paper")
+acc_strict_n_unjudged, acc_released_n_unjudged, acc_paper_n_unjudged = map(_n_unjudged, PROTOCOLS)
+
+
+def _task(items: list[Any]) -> str:
+    return str(items[0]["task"] if isinstance(items[0], dict) else items[0])
+
+
+def _set_scores(items: list[Any], name: Protocol, *, unjudged: float | None) -> None:
+    """lmms-eval's standard errors read `score`; without one it prints N/A, for what would mean nothing."""
+    if not (isinstance(items[0], dict) and "score" in items[0]):
+        return
+    verdict_of = judged(_task(items)).verdict_of[name]
     for item in items:
-        verdict = result.verdict_of[item["question_id"]]
-        item["score"] = unjudged if verdict is None else float(verdict)
-
-
-def _drop_scores(items: list[Item]) -> None:
-    """Without `score`, lmms-eval prints N/A for a standard error that would mean nothing."""
-    for item in items:
-        del item["score"]
-
-
-def _source() -> str | None:
-    return os.environ.get("SARLANG_DATASET")
-
-
-@lru_cache(maxsize=4)
-def _folder(source: str | None) -> DatasetFolder:
-    return open_dataset(source)
-
-
-@lru_cache(maxsize=4)
-def _images(source: str | None) -> ImageStore:
-    return _folder(source).images("test")
-
-
-@lru_cache(maxsize=4)
-def _lite(source: str | None) -> Selection:
-    return select(_folder(source).questions("test"))
-
-
-def _extent(task: str) -> Extent:
-    extra = {"hints": "on"} if hints() else {}
-    if task == "sarlang_vqa_lite":
-        lite = _lite(_source())
-        return Extent(len(lite.rows), {"lite": lite.digest, **extra})
-    return Extent(_folder(_source()).questions("test").num_rows, extra)
-
-
-def _require_questions_of(folder: DatasetFolder, dataset: Any) -> None:
-    """Questions and images come by different ways; an `--include_path` written for another folder would part them."""
-    if dataset["question_id"][:] != folder.questions("test")["question_id"].to_pylist():
-        raise UsageError(
-            "lmms-eval has loaded questions that this dataset does not hold",
-            place=folder.path,
-            remedy="give `python -m sarlang_hf.tasks` and lmms-eval the same SARLANG_DATASET",
-        )
+        verdict = verdict_of.get(item["question_id"])
+        score = unjudged if verdict is None else float(verdict)
+        if unjudged is None or score is None:
+            del item["score"]
+        else:
+            item["score"] = score

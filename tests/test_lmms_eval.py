@@ -17,11 +17,14 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from all_sources import build_all_sources
 
 from sarlang_hf.data import open_dataset
 from sarlang_hf.schema import features
+from sarlang_hf.scoring.caption_rows import read_captions
 from sarlang_hf.scoring.scorecard import read_scorecards
 from sarlang_hf.scoring.verdicts import read_verdicts
+from sarlang_hf.tasks.views import VIEWS
 
 pytest.importorskip("lmms_eval", reason="the eval extra is not installed")
 
@@ -91,6 +94,7 @@ def test_after_a_wheel_install_the_group_runs_and_copies_neither_training_part_n
 
     (results,) = (tmp_path / "out").glob("*_results.json")
     scores = json.loads(results.read_text())["results"]["sarlang_vqa"]
+    captions = json.loads(results.read_text())["results"]["sarlang_cap"]
     names = ("acc_strict", "acc_strict_low", "acc_strict_high", "acc_strict_n_unjudged")
     assert [scores[f"{name},none"] for name in names] == [1.0, 1.0, 1.0, 0], run.stdout
 
@@ -102,23 +106,38 @@ def test_after_a_wheel_install_the_group_runs_and_copies_neither_training_part_n
     verdicts = read_verdicts(folder / "sarlang_verdicts.parquet")
     assert [verdict.answer.question_id for verdict in verdicts] == questions["question_id"].to_pylist()
 
+    test = open_dataset(demo_dataset).captions("test")
+    rows = read_captions(folder / "sarlang_captions.parquet")
+    assert [row.answer.image_id for row in rows if row.answer.kind == "complex"] == test["image_id"].to_pylist()
+    assert [captions[f"complex_{name},none"] for name in ("rouge_l", "length_ratio", "n_missing")] == [100.0, 1.0, 0]
+
     copied = list((tmp_path / "hf").rglob("*.arrow"))
-    (table,) = [pa.ipc.open_stream(path).read_all() for path in copied]
+    tables = {len(table): table for table in (pa.ipc.open_stream(path).read_all() for path in copied)}
+    table, images = tables.pop(questions.num_rows), tables.pop(test.num_rows)
+    assert not tables
     assert table["question_id"].to_pylist() == questions["question_id"].to_pylist()
     assert table.column_names == list(features("vqa_questions"))
+    assert images["image_id"].to_pylist() == test["image_id"].to_pylist()
+    assert images.column_names == ["image_id", "source", "scene", "captions", "place"]
+    (shard,) = demo_dataset.glob("data/cap-test-*.parquet")
+    assert images.nbytes < shard.stat().st_size / 4
 
 
-def test_after_an_editable_install_the_prior_answers_both_tasks_from_the_training_part(checkout, demo_dataset, tmp_path):
+def test_after_an_editable_install_the_prior_answers_every_task_from_the_training_part(checkout, demo_dataset, tmp_path):
     python = _child(tmp_path / "env", "-e", checkout)
     assert _where(python, tmp_path) == [checkout / "sarlang_hf", checkout / "tasks"]
 
-    asked = ("--model", "sarlang_prior", "--tasks", "sarlang_vqa,sarlang_vqa_lite")
+    asked = ("--model", "sarlang_prior", "--tasks", "sarlang_vqa,sarlang_vqa_lite,sarlang_cap")
     run = _lmms_eval(python, tmp_path, *asked, "--output_path", "out", SARLANG_DATASET=demo_dataset)
     assert run.returncode == 0, run.stdout + run.stderr
 
     (folder,) = (tmp_path / "out").glob("*_sarlang")
     cards = read_scorecards(folder / "sarlang_scorecard.json")
-    assert set(cards) == {"sarlang_vqa", "sarlang_vqa_lite"}
+    assert set(cards) == {"sarlang_vqa", "sarlang_vqa_lite", "sarlang_cap"}
+    assert {card.model for card in cards.values()} == {"sarlang_prior"}
+    (constant,) = {row.answer.prediction for row in read_captions(folder / "sarlang_captions.parquet")}
+    trained = open_dataset(demo_dataset).captions("train")["captions"].to_pylist()
+    assert constant in {caption["text"] for row in trained for caption in row}
     assert cards["sarlang_vqa"].overall == cards["sarlang_vqa_lite"].overall  # a small test part is taken whole
 
     answers = defaultdict(Counter)
@@ -183,17 +202,23 @@ def outcomes(tmp_path_factory, demo_dataset):
     here, nowhere = {"SARLANG_DATASET": str(demo_dataset)}, {"SARLANG_DATASET": "nowhere"}
     no_train = _without(demo_dataset, folder / "no-train", split="train")
     no_images = _without(demo_dataset, folder / "no-images", config="vqa")
+    no_captions = _without(Path(no_images["SARLANG_DATASET"]), folder / "no-captions", config="cap")
+    everything = {"SARLANG_DATASET": str(build_all_sources(folder / "all"))}
     written = _written_tasks(folder, demo_dataset)
-    sarlang = ["--tasks", "sarlang_vqa"]
+    sarlang, group = ["--tasks", "sarlang_vqa"], ["--tasks", "sarlang"]
     tiny = ["--model", "qwen2_5_vl", "--model_args", TINY, "--batch_size", "4", "--limit", "8", "--log_samples"]
+    gold = ["--model", "sarlang_gold", "--model_args", "touch_images=True"]
     runs = {
-        "tiny": ([*tiny, *sarlang, "--output_path", "out"], here),
+        "tiny": ([*tiny, *group, "--output_path", "out"], here),
+        "tiny_blind": ([*tiny, *group, "--output_path", "out", "--force_simple"], {**here, "SARLANG_VISION": "none"}),
+        "views": ([*gold, "--tasks", ",".join(VIEWS), "--output_path", "views"], {**everything, "SARLANG_VISION": "shuffled"}),
+        "captions_asked": ([*gold, "--tasks", "sarlang_cap"], no_captions),
         "toy": (["--model", "dummy", "--tasks", "toy", "--include_path", "toy"], nowhere),
         "list": (["--tasks", "list"], nowhere),
         "include_path": (["--model", "sarlang_gold", *sarlang, "--include_path", written], here),
-        "protocol": (["--model", "dummy", *sarlang], {**here, "SARLANG_PROTOCOL": "paper"}),
+        "protocol": (["--model", "dummy", *sarlang], {**here, "SARLANG_PROTOCOL": "mine"}),
         "prior": (["--model", "sarlang_prior", *sarlang], no_train),
-        "blind": (["--model", "sarlang_prior", *sarlang, "--limit", "2"], no_images),
+        "blind": (["--model", "sarlang_prior", *group, "--limit", "2"], no_captions),
         "sighted": (["--model", "sarlang_gold", "--model_args", "touch_images=True", *sarlang, "--limit", "2"], no_images),
         "output": (["--model", "dummy", *sarlang, "--output_path", "toy/toy.yaml"], here),
         "failed": (["--model", "dummy", "--model_args", "response=[LMMS_EVAL_REQUEST_FAILED after 5] x", *sarlang], here),
@@ -226,15 +251,50 @@ def test_the_tiny_model_is_the_same_every_time(outcomes):
 def test_the_stock_qwen_wrapper_answers_on_a_cpu(outcomes, demo_dataset):
     ends, folder = outcomes
     assert ends["tiny"]["code"] == 0
-    (scorecard,) = (folder / "out").glob("*tiny/*_sarlang/sarlang_scorecard.json")
-    card = read_scorecards(scorecard)["sarlang_vqa"]
+    card = _tiny_cards(folder)["image"]["sarlang_vqa"]
     total = open_dataset(demo_dataset).questions("test").num_rows
     assert card.overall.n == 8, ends["tiny"]["out"]
     assert card.signature.endswith(f"|n=8/{total}")
-    (samples,) = (folder / "out").glob("*tiny/*_samples_sarlang_vqa.jsonl")
+    samples = sorted((folder / "out").glob("*tiny/*_samples_sarlang_vqa.jsonl"))[0]
     prompts = [json.loads(line)["input"] for line in samples.read_text().splitlines()]
     asked = open_dataset(demo_dataset).questions("test")["question"].to_pylist()[:8]
     assert prompts == [f"Question: {question}. Answer the question concisely." for question in asked]
+
+
+def _tiny_cards(folder):
+    """The scorecards of the tiny model's runs, by what it was shown."""
+    files = [read_scorecards(file) for file in (folder / "out").glob("*tiny/*_sarlang/sarlang_scorecard.json")]
+    return {cards["sarlang_vqa"].vision: cards for cards in files}
+
+
+def test_a_run_without_images_stands_beside_the_one_with_them_as_its_vision_gain(outcomes):
+    ends, folder = outcomes
+    assert ends["tiny_blind"]["code"] == 0, ends["tiny_blind"]["err"]
+    cards = _tiny_cards(folder)
+    assert set(cards) == {"image", "none"}
+    seeing, blind = cards["image"], cards["none"]
+    assert seeing["sarlang_vqa"].model == blind["sarlang_vqa"].model == f"qwen2_5_vl({TINY})"
+    (gap,) = blind["sarlang_vqa"].gaps
+    assert (gap.name, gap.against, gap.n) == ("vision_gain", "none", 8)
+    metrics = {f"{kind}_{metric}" for kind in ("complex", "concise") for metric in ("rouge_l", "cider", "bleu_4")}
+    assert {gap.metric for gap in blind["sarlang_cap"].gaps} == metrics
+    assert "vision gain over none" in ends["tiny_blind"]["err"]
+
+
+def test_every_view_runs_and_the_reference_answers_are_right(outcomes):
+    ends, folder = outcomes
+    assert ends["views"]["code"] == 0, ends["views"]["err"]
+    (scorecard,) = (folder / "views").rglob("sarlang_scorecard.json")
+    cards = read_scorecards(scorecard)
+    assert set(cards) == set(VIEWS)
+    for task, card in cards.items():
+        assert card.vision == "shuffled"
+        if "vqa" in task:
+            assert card.overall.value == 1.0
+        else:
+            assert set(card.by_kind) == set(VIEWS[task].kinds)
+            assert all(0 < scores["rouge_l"].value <= 100 for scores in card.by_kind.values())
+    assert {card.gaps[0].name for task, card in cards.items() if task.endswith("_rgb")} == {"modality_gap"}
 
 
 def test_other_tasks_run_while_our_dataset_points_at_nothing(outcomes):
@@ -245,7 +305,7 @@ def test_other_tasks_run_while_our_dataset_points_at_nothing(outcomes):
 
 def test_our_tasks_are_listed_without_a_dataset(outcomes):
     ends, _ = outcomes
-    assert {"- sarlang", "- sarlang_vqa", "- sarlang_vqa_lite"} <= {line.strip() for line in ends["list"]["out"].splitlines()}
+    assert {"- sarlang", *(f"- {task}" for task in VIEWS)} <= {line.strip() for line in ends["list"]["out"].splitlines()}
 
 
 def test_the_include_path_we_print_holds_working_tasks(outcomes):
@@ -258,6 +318,7 @@ def test_the_include_path_we_print_holds_working_tasks(outcomes):
     [
         ("protocol", "SARLANG_PROTOCOL", "'strict'"),
         ("prior", "train split", "build what is missing"),
+        ("captions_asked", "sarlang_cap", "--captions template"),
         ("sighted", "config 'vqa'", "build what is missing"),
         ("output", "toy.yaml", "--output_path"),
     ],
@@ -271,9 +332,10 @@ def test_a_fault_of_the_user_ends_with_2_naming_it_and_the_remedy(outcomes, run,
     assert "Traceback" not in ends[run]["err"]
 
 
-def test_the_prior_looks_at_no_image(outcomes):
+def test_the_prior_looks_at_no_image_and_the_group_goes_without_captions_where_there_are_none(outcomes):
     ends, _ = outcomes
     assert ends["blind"]["code"] == 0
+    assert "leaves out sarlang_cap" in ends["blind"]["err"]
     assert "acc_strict" in _values(ends["blind"])
 
 
@@ -323,9 +385,9 @@ def _sarlang(folder, *argv):
 
 def test_real_sar_images_from_boxes_to_a_score(realdata, tmp_path):
     """The whole road on 136 real images; it proves the path, and says nothing about models."""
-    _sarlang(tmp_path, "build", "sarlang-1m", "--sardet", realdata / "sardet_layout")
+    _sarlang(tmp_path, "build", "sarlang-1m", "--sardet", realdata / "sardet_layout", "--captions", "template")
     assert "136 images" in _sarlang(tmp_path, "verify", "sarlang-1m")
-    everything = ["--tasks", "sarlang_vqa", "--output_path"]
+    everything = ["--tasks", "sarlang", "--output_path"]
     prior = ["--model", "sarlang_prior", *everything, "prior"]
     tiny = ["--model", "qwen2_5_vl", "--model_args", TINY, "--limit", "8", *everything, "tiny-out"]
     runs = [{"name": name, "argv": argv, "env": {}} for name, argv in (("prior", prior), ("tiny", tiny))]
@@ -334,9 +396,12 @@ def test_real_sar_images_from_boxes_to_a_score(realdata, tmp_path):
     subprocess.run(command, cwd=tmp_path, env=_environment(tmp_path), check=True)
 
     asked = open_dataset(tmp_path / "sarlang-1m").questions("test").num_rows
+    captioned = open_dataset(tmp_path / "sarlang-1m").captions("test").num_rows
     (scorecard,) = (tmp_path / "prior").rglob("sarlang_scorecard.json")
     card = read_scorecards(scorecard)["sarlang_vqa"]
     assert (card.overall.n, card.overall.clusters, card.overall.n_unjudged) == (asked, 41, 0)
+    captions = read_scorecards(scorecard)["sarlang_cap"].by_kind
+    assert (set(captions), captions["concise"]["cider"].n) == ({"concise"}, captioned)
     (tiny_card,) = (tmp_path / "tiny-out").rglob("sarlang_scorecard.json")
     assert read_scorecards(tiny_card)["sarlang_vqa"].overall.n == 8
 

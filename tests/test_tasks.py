@@ -6,6 +6,8 @@ import hashlib
 import importlib
 import json
 import math
+import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -20,6 +22,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from judge_server import JudgeServer, serving
 from PIL import Image
 
 import sarlang_hf.tasks.vqa as vqa
@@ -27,16 +30,23 @@ from sarlang_hf import lmms_plugin
 from sarlang_hf.data import open_dataset
 from sarlang_hf.errors import UsageError
 from sarlang_hf.files import cache_folder
+from sarlang_hf.harness.constant_caption import best_constant_caption
 from sarlang_hf.harness.prior import learn_majority
 from sarlang_hf.schema import QUESTION_TYPES
+from sarlang_hf.scoring import captions
 from sarlang_hf.scoring.answers import JUDGES, PROTOCOLS
 from sarlang_hf.scoring.scorecard import TASK_VERSION, read_scorecards
+from sarlang_hf.scoring.signature import VISIONS
 from sarlang_hf.scoring.verdicts import DATASET_COLUMN, read_verdicts
 from sarlang_hf.tasks import lite, outputs, prompts, templates
-from sarlang_hf.tasks.settings import ends_with_user_error, hints, judge, protocol
+from sarlang_hf.tasks.model_name import model_name
+from sarlang_hf.tasks.settings import ends_with_user_error, hints, judge, protocol, vision
+from sarlang_hf.tasks.views import QUESTION_TASKS, VIEWS
+from sarlang_hf.texts.document_frequency import count_document_frequency
 
 GOLDEN = Path(__file__).with_name("golden") / "prompts.json"
-METRICS = ["acc_strict", "acc_strict_low", "acc_strict_high", "acc_strict_n_unjudged"]
+STRICT = ["acc_strict", "acc_strict_low", "acc_strict_high", "acc_strict_n_unjudged"]
+METRICS = [name.replace("strict", protocol) for protocol in PROTOCOLS for name in STRICT]
 
 
 class _Yaml(yaml.SafeLoader):
@@ -48,7 +58,7 @@ _Yaml.add_constructor("!function", lambda loader, node: loader.construct_scalar(
 
 @pytest.fixture
 def dataset(demo_dataset, tmp_path, monkeypatch):
-    for variable in ("SARLANG_PROTOCOL", "SARLANG_JUDGE", "SARLANG_HINTS"):
+    for variable in ("SARLANG_PROTOCOL", "SARLANG_JUDGE", "SARLANG_HINTS", "SARLANG_VISION"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("SARLANG_DATASET", str(demo_dataset))
     monkeypatch.setenv("SARLANG_CACHE", str(tmp_path / "cache"))
@@ -93,24 +103,28 @@ def test_braces_and_line_breaks_of_a_question_pass_unchanged():
 
 
 @pytest.mark.parametrize(
-    ("variable", "setting"), [("SARLANG_PROTOCOL", protocol), ("SARLANG_JUDGE", judge), ("SARLANG_HINTS", hints)]
+    ("variable", "setting"),
+    [("SARLANG_PROTOCOL", protocol), ("SARLANG_JUDGE", judge), ("SARLANG_HINTS", hints), ("SARLANG_VISION", vision)],
 )
 def test_a_setting_that_does_not_exist_names_the_variable_and_what_does(monkeypatch, variable, setting):
     monkeypatch.setenv(variable, "gpt-9")
-    with pytest.raises(UsageError, match=rf"{variable}.*'gpt-9'(.|\n)*'(strict|off|on)'"):
+    with pytest.raises(UsageError, match=rf"{variable}.*'gpt-9'(.|\n)*'(strict|off|on|image)'"):
         setting()
     with pytest.raises(UsageError, match=variable):
         templates.write_tasks()  # before any dataset is looked for
 
 
 def test_an_empty_variable_is_an_unset_one(monkeypatch):
-    for variable in ("SARLANG_PROTOCOL", "SARLANG_JUDGE", "SARLANG_HINTS", "SARLANG_CACHE"):
+    for variable in ("SARLANG_PROTOCOL", "SARLANG_JUDGE", "SARLANG_HINTS", "SARLANG_VISION", "SARLANG_CACHE"):
         monkeypatch.setenv(variable, "")
-    assert (protocol(), judge(), hints()) == ("strict", "off", False)
+    assert (protocol(), judge(), hints(), vision()) == ("strict", "off", False, "image")
     assert cache_folder() == Path.home() / ".cache" / "sarlang-hf"
 
 
-@pytest.mark.parametrize(("variable", "setting", "known"), [("PROTOCOL", protocol, PROTOCOLS), ("JUDGE", judge, JUDGES)])
+@pytest.mark.parametrize(
+    ("variable", "setting", "known"),
+    [("PROTOCOL", protocol, PROTOCOLS), ("JUDGE", judge, JUDGES), ("VISION", vision, VISIONS)],
+)
 def test_what_scoring_knows_may_be_chosen(monkeypatch, variable, setting, known):
     for choice in known:
         monkeypatch.setenv(f"SARLANG_{variable}", choice)
@@ -128,21 +142,47 @@ def test_a_user_error_ends_the_process_with_2_past_any_except_exception(capsys):
 # --- YAML ------------------------------------------------------------------------------------------------------------------
 
 
-def test_the_yaml_names_the_test_questions_alone(dataset):
+def _config(folder, task):
+    """The configuration as lmms-eval reads it, with what it includes."""
+    own = yaml.load((folder / f"{task}.yaml").read_text(), _Yaml)
+    return {**yaml.load((folder / own.pop("include")).read_text(), _Yaml), **own}
+
+
+def test_the_yaml_names_the_test_questions_and_captions_alone(dataset):
     folder = templates.write_tasks()
-    assert sorted(path.name for path in folder.iterdir()) == ["sarlang.yaml", "sarlang_vqa.yaml", "sarlang_vqa_lite.yaml"]
-    for task in ("sarlang_vqa", "sarlang_vqa_lite"):
-        config = yaml.load((folder / f"{task}.yaml").read_text(), _Yaml)
+    possible = [task for task in VIEWS if not task.endswith(("_raw", "_rgb"))]  # this dataset has no such images
+    assert sorted(path.stem for path in folder.glob("*.yaml")) == sorted(["sarlang", *possible])
+    for task in possible:
+        config = _config(folder, task)
         files = config["dataset_kwargs"]["data_files"]
         assert set(files) == {"test"}
-        assert files["test"] == [str(path) for path in sorted(dataset.path.glob("data/questions-test-*.parquet"))]
+        shards = "questions-test-*" if task in QUESTION_TASKS else "cap-test-*"
+        assert files["test"] == [str(path) for path in sorted(dataset.path.glob(f"data/{shards}.parquet"))]
         assert config["task"] == task
+        assert config["metadata"] == {"version": float(TASK_VERSION), "dataset": dataset.sha256[:12], "vision": "image"}
+        assert "image" not in config["dataset_kwargs"].get("columns", [])
 
 
-def test_a_path_with_quotes_and_unicode_survives_the_yaml(tmp_path):
-    shard = tmp_path / 'it\'s "Süd": #1' / "questions-test-00000-of-00001.parquet"
-    config = yaml.load(templates.filled([shard])["sarlang_vqa.yaml"], _Yaml)
-    assert config["dataset_kwargs"]["data_files"]["test"] == [str(shard)]
+def test_no_two_tasks_have_equal_generation_settings():
+    """lmms-eval's simple wrappers would put them into one batch and look up all its images in the first one's documents."""
+    settings = [json.dumps(_config(templates.TEMPLATES, task)["generation_kwargs"]) for task in VIEWS]
+    assert len(set(settings)) == len(VIEWS) == 11
+
+
+@pytest.mark.usefixtures("dataset")
+def test_another_input_is_another_key_of_lmms_evals_cache(monkeypatch):
+    seen = templates.write_tasks()
+    monkeypatch.setenv("SARLANG_VISION", "none")
+    assert _config(templates.write_tasks(), "sarlang_vqa")["metadata"]["vision"] == "none"
+    assert templates.write_tasks() != seen
+
+
+def test_a_path_with_quotes_and_unicode_survives_the_yaml(dataset, tmp_path):
+    moved = tmp_path / 'it\'s "Süd": #1'
+    moved.symlink_to(dataset.path)
+    config = yaml.load(templates.filled(open_dataset(moved))["sarlang_vqa.template"], _Yaml)
+    files = [Path(path) for path in config["dataset_kwargs"]["data_files"]["test"]]
+    assert [file.parents[1] for file in files] == [moved]
 
 
 def test_a_torn_file_in_the_cache_is_mended_and_another_dataset_gets_another_folder(tmp_path):
@@ -167,21 +207,25 @@ def test_processes_that_write_the_yaml_at_once_agree():
 _TASKS = ("sarlang_vqa", "sarlang_vqa_lite")
 
 
-def test_the_yaml_of_both_tasks_differs_in_name_choice_and_task_only():
-    whole, small = (yaml.load((templates.TEMPLATES / f"{name}.yaml").read_text(), _Yaml) for name in _TASKS)
-    assert {key for key in whole if whole[key] != small[key]} == {"task", "process_docs", "process_results"}
+def test_the_tasks_of_questions_differ_in_name_choice_and_stop_text_only():
+    whole, *others = (_config(templates.TEMPLATES, task) for task in QUESTION_TASKS)
+    for other in others:
+        assert {key for key in whole if whole[key] != other[key]} == {"task", "process_docs", "generation_kwargs"}
+        assert {**other["generation_kwargs"], "until": None} == {**whole["generation_kwargs"], "until": None}
     assert whole["metadata"]["version"] == float(TASK_VERSION)
     assert [metric["metric"] for metric in whole["metric_list"]] == METRICS
 
 
-@pytest.mark.parametrize("task", _TASKS)
+@pytest.mark.parametrize("task", VIEWS)
 def test_every_function_the_yaml_names_exists(task):
-    text = (templates.TEMPLATES / f"{task}.yaml").read_text()
-    names = [line.split("!function ")[1].split() for line in text.splitlines() if "!function" in line]
-    assert len(names) == 8
-    for (path,) in names:
+    config = _config(templates.TEMPLATES, task)
+    named = [config[key] for key in ("process_docs", "doc_to_visual", "doc_to_text", "process_results")]
+    named += [metric["aggregation"] for metric in config["metric_list"]]
+    for path in named:
         module, _, function = path.rpartition(".")
         assert callable(getattr(importlib.import_module(module), function))
+    for metric in config["metric_list"]:
+        assert metric["aggregation"].endswith(f".{metric['metric']}")
 
 
 # --- lite ------------------------------------------------------------------------------------------------------------------
@@ -279,8 +323,8 @@ def test_the_digest_names_the_chosen_questions():
 # --- documents and answers -------------------------------------------------------------------------------------------------
 
 
-def _docs(dataset):
-    return dataset.questions("test").to_pylist()
+def _docs(dataset, task="sarlang_vqa"):
+    return [{**row, "task": task} for row in dataset.questions("test").to_pylist()]
 
 
 def test_a_question_gets_the_image_of_its_id_in_rgb(dataset):
@@ -303,22 +347,26 @@ def test_questions_of_another_dataset_are_refused(capsys):
 
 @given(st.lists(st.text() | st.none(), max_size=2))
 def test_any_answer_of_a_model_becomes_one_item_a_metric(results):
-    doc = dict.fromkeys((*DATASET_COLUMN.values(), "image_row"), "x")
+    doc = dict.fromkeys((*DATASET_COLUMN.values(), "image_row"), "x") | {"task": "sarlang_vqa"}
     items = vqa.process_results(doc, results)
     assert list(items) == METRICS
-    assert items["acc_strict"]["prediction"] == (results[0] if results else None)
-    assert all(item["image_id"] == "x" and item["score"] == 0.0 for item in items.values())
+    assert items["acc_strict"] == {
+        "task": "sarlang_vqa", "question_id": "x", "image_id": "x", "score": 0.0, "prediction": results[0] if results else None
+    }  # fmt: skip
+    assert set(map(str, list(items.values())[3:])) == {"sarlang_vqa"}
 
 
 def _answered(docs, answer, task="sarlang_vqa"):
     """The items lmms-eval would hand to each metric's aggregation."""
-    process = vqa.process_results if task == "sarlang_vqa" else vqa.process_results_lite
-    rows = [process(doc, [answer(number, doc)]) for number, doc in enumerate(docs)]
+    rows = [vqa.process_results({**doc, "task": task}, [answer(number, doc)]) for number, doc in enumerate(docs)]
     return {metric: [row[metric] for row in rows] for metric in METRICS}
 
 
-def _aggregate(items, args=None):
-    return [vqa.acc_strict(items["acc_strict"], args=args), *(getattr(vqa, name)(items[name]) for name in METRICS[1:])]
+def _aggregate(items, args=None, names=STRICT):
+    """The values of the named metrics; lmms-eval computes all of them, in order."""
+    values = {"acc_strict": vqa.acc_strict(items["acc_strict"], args=args)}
+    values |= {name: getattr(vqa, name)(items[name]) for name in METRICS[1:]}
+    return [values[name] for name in names]
 
 
 def test_the_gold_answers_score_one_with_nothing_unjudged(dataset):
@@ -338,18 +386,33 @@ def test_two_right_one_wrong_one_failed_leave_no_value_but_a_range(dataset):
     assert (low, high, unjudged) == (0.5, 0.75, 1)
     assert [item["score"] for item in items["acc_strict_low"]] == [1.0, 1.0, 0.0, 0.0]
     assert [item["score"] for item in items["acc_strict_high"]] == [1.0, 1.0, 0.0, 1.0]
-    assert not any("score" in item for item in items["acc_strict"] + items["acc_strict_n_unjudged"])
+    assert not any("score" in item for item in items["acc_strict"])
+    assert set(items["acc_strict_n_unjudged"]) == {"sarlang_vqa"}  # no score, no standard error
 
 
-def simple_evaluate(evaluation_tracker, datetime_str, work):
+def test_the_rules_of_every_protocol_are_reported_whichever_is_chosen(dataset, monkeypatch):
+    docs = [doc for doc in _docs(dataset) if doc["answer"] == "no"][:2]
+    answers = ["No, there is none.", "I cannot tell."]  # 'cannot' holds a 'no'
+    expected = {"strict": (math.nan, 0.5, 1.0, 1), "released": (1.0, 1.0, 1.0, 0), "paper": (math.nan, 0.0, 1.0, 2)}
+    for chosen in PROTOCOLS:
+        monkeypatch.setenv("SARLANG_PROTOCOL", chosen)
+        items = _answered(docs, lambda number, _: answers[number])
+        values = _aggregate(items, names=METRICS)
+        for place, name in enumerate(PROTOCOLS):
+            assert values[4 * place : 4 * place + 4] == pytest.approx(expected[name], nan_ok=True)
+        scores = [item["score"] for item in items[f"acc_{chosen}_high"]]
+        assert sum(scores) / 2 == expected[chosen][2]
+
+
+def simple_evaluate(evaluation_tracker, datetime_str, work, model="toy", model_args="", log_samples=True):
     """Stands where lmms-eval's function of this name stands on the call stack."""
     result = work()
-    return result, evaluation_tracker, datetime_str
+    return result, evaluation_tracker, datetime_str, model, model_args, log_samples
 
 
-def _run(output, work):
+def _run(output, work, time="2026-01-02T03:04:05", **known):
     tracker = SimpleNamespace(output_path=output, general_config_tracker=SimpleNamespace(model_name_sanitized="org__model"))
-    return simple_evaluate(tracker, "2026-01-02T03:04:05", work)[0]
+    return simple_evaluate(tracker, time, work, **known)[0]
 
 
 def test_the_tasks_of_a_run_share_one_folder_named_like_lmms_evals_files(dataset, tmp_path):
@@ -390,7 +453,8 @@ def test_nothing_in_a_scorecard_tells_where_the_dataset_lay(dataset, tmp_path):
     items = _answered(_docs(dataset), lambda _, doc: doc["answer"])
     _run(str(tmp_path), lambda: _aggregate(items))
     (file,) = tmp_path.rglob("sarlang_scorecard.json")
-    assert json.loads(file.read_text())["sarlang_vqa"]["dataset"] == {"kind": "simulated", "sha256": dataset.sha256}
+    named = json.loads(file.read_text())["sarlang_vqa"]["dataset"]
+    assert named == {"kind": "simulated", "sha256": dataset.sha256, "from_file": False}
     assert str(dataset.path.parent) not in file.read_text()
 
 
@@ -417,6 +481,105 @@ def test_output_asked_for_outside_a_known_run_is_not_dropped_in_silence(dataset,
     items = _answered(_docs(dataset)[:3], lambda _, doc: doc["answer"])
     _aggregate(items, args=SimpleNamespace(output_path=str(tmp_path / "out")))
     assert str(tmp_path / "out") in caplog.text
+
+
+# --- the judge -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def judged_by_a_model(monkeypatch):
+    """A judge on this machine, and an environment that asks for it."""
+    with serving(JudgeServer(verdict=lambda text: "right" in text)) as server:
+        monkeypatch.setenv("SARLANG_JUDGE", "openai")
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("SARLANG_JUDGE_MODEL", "house-judge")
+        yield server
+
+
+def _open_answers(dataset):
+    """Four answers that no strict rule decides; the judge above calls three of them right."""
+    docs = [doc for doc in _docs(dataset) if doc["answer"] in ("yes", "no")][:4]
+    answers = ["It may be right.", "It may be right.", "Perhaps that is right.", "Nobody can tell."]
+    return _answered(docs, lambda number, _: answers[number])
+
+
+def test_a_judge_decides_what_rules_leave_open_once_and_before_any_metric_is_printed(
+    dataset, tmp_path, judged_by_a_model, capsys
+):
+    value, low, high, unjudged = _run(str(tmp_path), lambda: _aggregate(_open_answers(dataset)))
+    assert (value, low, high, unjudged) == (0.75, 0.75, 0.75, 0)
+    (file,) = tmp_path.rglob("sarlang_verdicts.parquet")
+    verdicts = read_verdicts(file)
+    assert {(verdict.rule, verdict.judge) for verdict in verdicts} == {("judge", "house-judge")}
+    assert len(judged_by_a_model.calls) == 4
+    assert "asked 4 times, 0 verdicts were known" in capsys.readouterr().err
+    _aggregate(_open_answers(dataset))
+    assert len(judged_by_a_model.calls) == 4
+    assert "asked 0 times, 4 verdicts were known" in capsys.readouterr().err
+
+
+def test_only_the_chosen_protocol_pays_for_a_judge(dataset, judged_by_a_model):
+    values = _aggregate(_open_answers(dataset), names=METRICS)
+    assert {call.body["model"] for call in judged_by_a_model.calls} == {"house-judge"}
+    assert values[METRICS.index("acc_paper_n_unjudged")] == 4
+
+
+@pytest.mark.parametrize("fault", ["cap", "interrupt", "snapshot"])
+def test_whatever_stops_the_judge_costs_no_answer(dataset, tmp_path, judged_by_a_model, monkeypatch, capsys, fault):
+    if fault == "cap":
+        monkeypatch.setenv("SARLANG_JUDGE_MODEL", "gpt-4o-mini-2024-07-18")
+        monkeypatch.setenv("SARLANG_JUDGE_MAX_USD", "0")
+    elif fault == "interrupt":
+        judged_by_a_model.misbehave = lambda *_: os.kill(os.getpid(), signal.SIGINT)
+        judged_by_a_model.latency_s = 5
+    else:
+        judged_by_a_model.model = "another-judge"
+    value, low, high, unjudged = _run(str(tmp_path), lambda: _aggregate(_open_answers(dataset)))
+    assert math.isnan(value)
+    assert (low, high, unjudged) == (0.0, 1.0, 4)
+    (file,) = tmp_path.rglob("sarlang_verdicts.parquet")
+    assert [verdict.answer.prediction for verdict in read_verdicts(file)][3] == "Nobody can tell."
+    said = capsys.readouterr().err
+    assert "answers are kept" in said
+    assert f"`sarlang judge {file.parent.with_name('2026-01-02T03-04-05_samples_sarlang_vqa.jsonl')}`" in said
+
+
+@pytest.mark.usefixtures("dataset")
+def test_a_judge_without_a_key_is_found_before_the_model_answers(monkeypatch, capsys):
+    monkeypatch.setenv("SARLANG_JUDGE", "openai")
+    for variable in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(SystemExit) as ended:
+        vqa.docs({})
+    assert ended.value.code == 2
+    assert "OPENAI_API_KEY" in capsys.readouterr().err
+
+
+# --- the name of a model ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ("", "m"),
+        ("pretrained=org/model,max_new_tokens=64", "m(pretrained=org/model,max_new_tokens=64)"),
+        ("api_key=sk-abcdefgh12345,model_version=x", "m(api_key=...,model_version=x)"),
+        ("HF_TOKEN=abc,client_secret=s3cr,db_password=p", "m(HF_TOKEN=...,client_secret=...,db_password=...)"),
+        ("base_url=https://me:pass@host/v1?api-key=zzz&n=1", "m(base_url=https://host/v1?api-key=...&n=1)"),
+        ("pretrained=x,extra=hf_abcdefghijklmnop", "m(pretrained=x,extra=...)"),
+        ({"pretrained": "a=b", "access_key": "q", "fps": None, "n": 3}, "m(pretrained=a=b,access_key=...,fps,n=3)"),
+        ("hf_abcdefghijklmnop", "m(...)"),
+    ],
+)
+def test_a_model_is_named_as_it_was_made_but_for_its_secrets(arguments, named):
+    assert model_name("m", arguments) == named
+
+
+def test_the_scorecard_names_the_model(dataset, tmp_path):
+    items = _answered(_docs(dataset)[:3], lambda _, doc: doc["answer"])
+    _run(str(tmp_path), lambda: _aggregate(items), model="openai", model_args="api_key=verysecret,model_version=x")
+    (file,) = tmp_path.rglob("sarlang_scorecard.json")
+    assert json.loads(file.read_text())["sarlang_vqa"]["model"] == "openai(api_key=...,model_version=x)"
 
 
 # --- the plugin ------------------------------------------------------------------------------------------------------------
@@ -532,3 +695,47 @@ def test_a_tie_goes_to_the_first_answer_by_alphabet():
 def test_there_is_no_prior_without_questions():
     with pytest.raises(ValueError, match="no training question"):
         learn_majority(_training([]).cast(pa.schema([(name, pa.string()) for name in ("template", "type", "answer")])))
+
+
+_WORDS = ["a ship", "two ships", "a harbor", "near land", "on open water", "beside a bridge", "seen from above"]
+
+
+def _some_captions(rng, number):
+    return [" ".join(rng.choice(_WORDS, rng.integers(2, 4), replace=False)) for _ in range(number)]
+
+
+def _mean_cider(candidate, references):
+    frequencies = count_document_frequency(references)
+    return captions.score([candidate] * len(references), references, document_frequency=frequencies).cider
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_constant_caption_is_the_best_of_all_training_captions(seed):
+    rng = np.random.default_rng(seed)
+    given = {"complex": _some_captions(rng, 30), "concise": _some_captions(rng, 40)}
+    means = {
+        text: (_mean_cider(text, given["complex"]) + _mean_cider(text, given["concise"])) / 2
+        for text in given["complex"] + given["concise"]
+    }
+    assert means[best_constant_caption(given, candidates=100)] == pytest.approx(max(means.values()))
+    alone = {text: _mean_cider(text, given["concise"]) for text in given["concise"]}
+    assert alone[best_constant_caption({"concise": given["concise"]}, candidates=100)] == pytest.approx(max(alone.values()))
+
+
+def test_the_constant_caption_does_not_depend_on_the_order_of_the_captions():
+    texts = _some_captions(np.random.default_rng(5), 60)
+    few = {"candidates": 4, "sample": 20}
+    assert best_constant_caption({"concise": texts}, **few) == best_constant_caption({"concise": texts[::-1]}, **few)
+
+
+def test_equal_scores_go_to_the_more_frequent_caption_then_to_the_first_by_alphabet():
+    assert best_constant_caption({"concise": ["b b", "a a"]}) == "a a"
+    texts = ["only", "once", "twice", "twice"]  # every candidate's CIDEr is 0 against captions of one word by itself
+    means = {text: round(_mean_cider(text, texts), 9) for text in texts}
+    best = [text for text in sorted(means) if means[text] == max(means.values())]
+    assert best_constant_caption({"concise": texts}) == max(best, key=lambda text: (texts.count(text), -best.index(text)))
+
+
+def test_there_is_no_constant_caption_without_captions():
+    with pytest.raises(ValueError, match="no training caption"):
+        best_constant_caption({"complex": [], "concise": []})
