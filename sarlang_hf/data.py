@@ -112,13 +112,18 @@ class DatasetFolder:
 
         Raises:
             DatasetNotFoundError: the dataset has no such test captions.
-            DatasetCorruptError: the file is missing or damaged.
+            DatasetCorruptError: the file is missing, damaged, or not the one that the manifest lists.
         """
         name = FILE_OF_KIND[kind]
-        if all(file.file != name for file in self.manifest.files):
+        listed = next((file for file in self.manifest.files if file.file == name), None)
+        if listed is None:
             remedy = "build the dataset with --captions template, or from the released files"
             raise DatasetNotFoundError(f"has no {kind} test captions", place=self.path, remedy=remedy)
-        return read_document_frequency(self.path / name)
+        path = self.path / name
+        if path.is_file() and (found := sha256_of(path)) != listed.sha256:
+            problem = f"was altered: its SHA-256 is {found[:12]}..., the manifest says {listed.sha256[:12]}..."
+            raise DatasetCorruptError(problem, place=path, remedy="build the dataset again, or fetch it from where it came from")
+        return read_document_frequency(path)
 
     def places(self, split: Split) -> dict[str, str]:
         """City or region of each image of a split by image id; empty text where unknown.

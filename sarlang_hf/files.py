@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +62,21 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Writes a small file whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def read_regular(path: Path, limit: int) -> bytes:
+    """The bytes of a small file from outside.
+
+    Raises:
+        OSError: it cannot be read, is a device or pipe, which may have no end, or holds more than `limit` bytes.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "no regular file")
+    with path.open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"larger than {limit >> 20} MiB")
+    return data
 
 
 def cache_folder() -> Path:

@@ -45,7 +45,7 @@ def docs_raw(loaded: Any) -> Any:
 
 
 def docs_pre(loaded: Any) -> Any:
-    """Those of OpenEarthMap-SAR."""
+    """The same images; all of OpenEarthMap-SAR where none is there without preprocessing."""
     return _docs("sarlang_cap_pre", loaded)
 
 

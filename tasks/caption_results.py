@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
@@ -15,9 +14,10 @@ from sarlang_hf.scoring.caption_run import score_captions
 from sarlang_hf.scoring.caption_scorecard import CaptionScorecard
 from sarlang_hf.scoring.signature import TASK_VERSION
 from sarlang_hf.tasks.dataset import chosen, dataset_ref, folder
-from sarlang_hf.tasks.outputs import current_run
+from sarlang_hf.tasks.outputs import Run, current_run
 from sarlang_hf.tasks.run_files import keep
 from sarlang_hf.tasks.settings import vision
+from sarlang_hf.tasks.unscored import answers_come_first
 from sarlang_hf.tasks.views import VIEWS
 from sarlang_hf.texts.document_frequency import DocumentFrequency
 
@@ -28,7 +28,6 @@ METRICS: tuple[CaptionMetric, ...] = get_args(CaptionMetric)
 BOOTSTRAP_SEED = 0
 """Of the intervals of BLEU."""
 
-_log = logging.getLogger(__name__)
 _scorecards: dict[str, CaptionScorecard] = {}
 
 
@@ -37,7 +36,7 @@ def caption_value(task: str, kind: CaptionKind, metric: CaptionMetric) -> float:
 
     Returns:
         The metric, or the number of references whose image has no caption; NaN where the dataset has no reference of the
-        kind, and for a metric while captions are missing.
+        kind, for a metric while captions are missing, and for all where they could not be scored.
     """
     scores = _scorecards[task].by_kind.get(kind) if task in _scorecards else None
     if not scores:
@@ -61,35 +60,37 @@ def require_document_frequencies(task: str) -> None:
 def score_items(items: list[dict[str, Any]], output_path: str | None) -> None:
     """Scores all captions of one task, and writes the files of the run where lmms-eval writes its own.
 
+    Nothing that goes wrong is raised (`tasks.unscored`).
+
     Args:
         items: image_id and prediction of each caption, of one task, in any order; a part of the task under `--limit`.
         output_path: what the user gave as `--output_path`.
     """
     task, run = items[0]["task"], current_run(output_path)
     _scorecards.pop(task, None)
+    with answers_come_first(items, "image_id", run):
+        _score(task, items, run)
+
+
+def _score(task: str, items: list[dict[str, Any]], run: Run) -> None:
     references = _references(task)
     predictions = {item["image_id"]: item["prediction"] for item in items}
-    try:
-        found = score_captions(
-            [
-                CaptionAnswer(**reference, prediction=predictions[reference["image_id"]])
-                for reference in references
-                if reference["image_id"] in predictions
-            ],
-            task=task,
-            task_version=TASK_VERSION,
-            dataset=dataset_ref(),
-            document_frequency=_document_frequencies(references),
-            expected=Counter(reference["kind"] for reference in references),
-            extra=chosen(task).extra,
-            vision=vision(),
-            model=run.model,
-            rng=np.random.default_rng(BOOTSTRAP_SEED),
-        )
-    except Exception:
-        # The captions may have cost days: lmms-eval goes on to print its table and to save them.
-        _log.exception("captions not scored")
-        return
+    found = score_captions(
+        [
+            CaptionAnswer(**reference, prediction=predictions[reference["image_id"]])
+            for reference in references
+            if reference["image_id"] in predictions
+        ],
+        task=task,
+        task_version=TASK_VERSION,
+        dataset=dataset_ref(),
+        document_frequency=_document_frequencies(references),
+        expected=Counter(reference["kind"] for reference in references),
+        extra=chosen(task).extra,
+        vision=vision(),
+        model=run.model,
+        rng=np.random.default_rng(BOOTSTRAP_SEED),
+    )
     _scorecards[task] = found.scorecard
     if run.folder is not None:
         path = run.folder / CAPTIONS_FILE

@@ -74,7 +74,7 @@ def documents(task: str, loaded: Any, key: str) -> Any:
         )
     if choice.left_out:
         total = choice.left_out + len(choice.rows)
-        say(f"{task} leaves out {choice.left_out} of {total} documents, whose images {_ABSENT[view.images]}")
+        say(f"{task} leaves out {choice.left_out} of {total} documents, whose images {_ABSENT[view.beside or view.images]}")
     named = loaded.add_column(TASK_COLUMN, [task] * len(loaded))
     return named if len(choice.rows) == len(loaded) else named.select(choice.rows, keep_in_memory=True)
 

@@ -27,7 +27,7 @@ class Run:
     Attributes:
         prefix: what the names of its files begin with; None where it writes none.
         logs_samples: whether it will write the answers one by one (`--log_samples`).
-        model: how it was told to make the model.
+        model: how it was told to make and to ask the model.
     """
 
     prefix: Path | None
@@ -61,7 +61,7 @@ def current_run(output_path: str | None) -> Run:
     if tracker.output_path:
         folder = Path(tracker.output_path) / tracker.general_config_tracker.model_name_sanitized
         prefix = folder / values["datetime_str"].replace(":", "-")
-    return Run(prefix, bool(values.get("log_samples")), model_name(values.get("model"), values.get("model_args")))
+    return Run(prefix, bool(values.get("log_samples")), model_name(values.get("model"), values.get("model_args"), values))
 
 
 def require_writable_output() -> None:

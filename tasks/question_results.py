@@ -13,9 +13,10 @@ from sarlang_hf.scoring.signature import TASK_VERSION
 from sarlang_hf.scoring.verdicts import DATASET_COLUMN, VERDICTS_FILE, Answer, write_verdicts
 from sarlang_hf.tasks.dataset import chosen, dataset_ref, folder
 from sarlang_hf.tasks.judging import judge_answers
-from sarlang_hf.tasks.outputs import current_run
+from sarlang_hf.tasks.outputs import Run, current_run
 from sarlang_hf.tasks.run_files import keep
 from sarlang_hf.tasks.settings import hints, vision
+from sarlang_hf.tasks.unscored import answers_come_first
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +34,34 @@ class Outcome:
 _outcomes: dict[str, Outcome] = {}
 
 
-def judged(task: str) -> Outcome:
-    """What `judge_items` found last for a task.
+def judged(task: str) -> Outcome | None:
+    """What `judge_items` found last for a task; None if it could not score the answers.
 
     lmms-eval aggregates the metrics of a task one after the other, in the order in which `process_results` names them.
     """
-    return _outcomes[task]
+    return _outcomes.get(task)
 
 
 def judge_items(items: list[dict[str, Any]], output_path: str | None) -> None:
     """Judges all answers of one task, scores them, and writes the files of the run where lmms-eval writes its own.
+
+    Nothing that goes wrong is raised (`tasks.unscored`).
 
     Args:
         items: question_id and prediction of each answer, of one task, in any order; a part of the task under `--limit`.
         output_path: what the user gave as `--output_path`.
     """
     task, run = items[0]["task"], current_run(output_path)
+    _outcomes.pop(task, None)
+    with answers_come_first(items, "question_id", run):
+        _judge(task, items, run)
+
+
+def _judge(task: str, items: list[dict[str, Any]], run: Run) -> None:
     choice = chosen(task)
     found = judge_answers(
         _answers({item["question_id"]: item["prediction"] for item in items}),
-        samples=run.samples(task),
+        run=run.folder,
         task=task,
         task_version=TASK_VERSION,
         dataset=dataset_ref(),

@@ -8,14 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from sarlang_hf.errors import SarlangError
-from sarlang_hf.scoring.gap import Gap
+from sarlang_hf.scoring.gap import Gap, twin
 from sarlang_hf.scoring.gaps import find_gaps
 from sarlang_hf.scoring.scorecard import SCORECARD_FILE, AnyScorecard, read_scorecards, write_scorecards
 from sarlang_hf.scoring.tables import gap_lines
 from sarlang_hf.tasks.settings import say
 
 _log = logging.getLogger(__name__)
-_RGB = "_rgb"
 
 
 def keep(folder: Path, card: AnyScorecard, write_rows: Callable[[], None]) -> None:
@@ -47,12 +46,8 @@ def keep(folder: Path, card: AnyScorecard, write_rows: Callable[[], None]) -> No
 def _add_gaps(folder: Path, task: str) -> tuple[Gap, ...]:
     """Puts the gaps of a task into its scorecard, and into that of its optical or radar twin where the run has one."""
     cards = read_scorecards(folder / SCORECARD_FILE)
-    found = {name: find_gaps(folder, name) for name in (task, _twin(task)) if name in cards}
+    found = {name: find_gaps(folder, name) for name in (task, twin(task)) if name in cards}
     changed = {name: replace(cards[name], gaps=gaps) for name, gaps in found.items() if gaps != cards[name].gaps}
     if changed:
         write_scorecards(folder / SCORECARD_FILE, changed)
     return found[task]
-
-
-def _twin(task: str) -> str:
-    return task.removesuffix(_RGB) if task.endswith(_RGB) else task + _RGB

@@ -4,13 +4,14 @@
 |---|---|---|
 | `sarlang_vqa` | all questions | `vqa` |
 | `sarlang_vqa_lite` | about 2,000 of them (`tasks.lite`) | `vqa` |
-| `sarlang_vqa_raw`, `_pre` | those on OpenEarthMap-SAR | `raw`: without preprocessing; `vqa`: with it |
+| `sarlang_vqa_raw`, `_pre` | the released ones on OpenEarthMap-SAR | `raw`: without preprocessing; `vqa`: with it |
 | `sarlang_vqa_rgb` | those on images with an optical twin | `rgb` |
 | `sarlang_cap` | all images with a caption | `cap` |
 | `sarlang_cap_complex`, `_concise` | those with a caption of that kind | `cap` |
 | `sarlang_cap_raw`, `_pre`, `_rgb` | as above | `raw`, `cap`, `rgb` |
 
-`_raw` and `_pre` are Tables 10 and 11 of the paper, `_rgb` is the optical half of its Figure 1.
+`_raw` and `_pre` are Tables 10 and 11 of the paper, `_rgb` is the optical half of its Figure 1. The tables compare equal sets:
+where a dataset has images without preprocessing at all, `_pre` asks about those images alone.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ _BUILD_OPTION: dict[Config, str] = {
     "raw": "`--with-raw`",
     "rgb": "`--with-rgb` and a source with optical twins",
 }
+_SOURCE_OPTION: dict[Texts, str] = {
+    "vqa_questions": "`--released`: no other source has questions on it",
+    "cap": "`--openearthmap-sar` or `--released`",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,8 @@ class View:
         texts: the config that holds its questions or captions.
         images: the config that holds its images.
         source: the one source it is about; None for all.
+        beside: a config that another task shows the same documents with: what it lacks is left out here too, unless the dataset
+            has none of them there.
         lite: whether it asks a stratified part only.
         kinds: which captions it scores.
     """
@@ -56,6 +63,7 @@ class View:
     texts: Texts
     images: Config
     source: SourceName | None = None
+    beside: Config | None = None
     lite: bool = False
     kinds: tuple[CaptionKind, ...] = CAPTION_KINDS
 
@@ -79,13 +87,13 @@ VIEWS: dict[str, View] = {
     "sarlang_vqa": View("vqa_questions", "vqa"),
     "sarlang_vqa_lite": View("vqa_questions", "vqa", lite=True),
     "sarlang_vqa_raw": View("vqa_questions", "raw", source="openearthmap_sar"),
-    "sarlang_vqa_pre": View("vqa_questions", "vqa", source="openearthmap_sar"),
+    "sarlang_vqa_pre": View("vqa_questions", "vqa", source="openearthmap_sar", beside="raw"),
     "sarlang_vqa_rgb": View("vqa_questions", "rgb"),
     "sarlang_cap": View("cap", "cap"),
     "sarlang_cap_complex": View("cap", "cap", kinds=("complex",)),
     "sarlang_cap_concise": View("cap", "cap", kinds=("concise",)),
     "sarlang_cap_raw": View("cap", "raw", source="openearthmap_sar"),
-    "sarlang_cap_pre": View("cap", "cap", source="openearthmap_sar"),
+    "sarlang_cap_pre": View("cap", "cap", source="openearthmap_sar", beside="raw"),
     "sarlang_cap_rgb": View("cap", "rgb"),
 }
 
@@ -103,7 +111,8 @@ def lacks(folder: DatasetFolder, task: str) -> DatasetNotFoundError | None:
     for config in (view.texts, view.images):
         if config != "vqa" and not folder.has(config, "test"):
             problem = f"has no test split of config {config!r}, which {task} needs"
-            return DatasetNotFoundError(problem, place=folder.path, remedy=f"build it with {_BUILD_OPTION[config]}")
+            remedy = _texts_option(view) if config == view.texts else _BUILD_OPTION[config]
+            return DatasetNotFoundError(problem, place=folder.path, remedy=f"build it with {remedy}")
     return None
 
 
@@ -122,6 +131,9 @@ def choose(folder: DatasetFolder, task: str) -> Choice:
     there = wanted & _with_images(folder, view, table)
     if not there.any():
         raise _nothing_to_ask(folder, task, wanted_any=bool(wanted.any()))
+    if view.beside is not None and folder.has(view.beside, "test"):
+        shared = there & _held(folder, view.beside, table)
+        there = shared if shared.any() else there
     if view.lite:
         part = select(table)
         return Choice(part.rows, extra={"lite": part.digest})
@@ -149,17 +161,25 @@ def _with_images(folder: DatasetFolder, view: View, table: pa.Table) -> npt.NDAr
     """Whether the image of each document is in the config that the task shows; `vqa` and `cap` hold all by construction."""
     if view.images in ("vqa", "cap"):
         return np.ones(table.num_rows, dtype=bool)
-    present = folder.image_rows(view.images, "test")
+    return _held(folder, view.images, table)
+
+
+def _held(folder: DatasetFolder, config: Config, table: pa.Table) -> npt.NDArray[np.bool_]:
+    """Whether the image of each document is in a config."""
+    present = folder.image_rows(config, "test")
     return np.array([image_id in present for image_id in table["image_id"].to_pylist()], dtype=bool)
 
 
 def _nothing_to_ask(folder: DatasetFolder, task: str, *, wanted_any: bool) -> DatasetNotFoundError:
     view = VIEWS[task]
-    if wanted_any:
-        problem, remedy = f"holds none of the images of {task} in config {view.images!r}", _BUILD_OPTION[view.images]
-    elif view.source is not None:
-        problem, remedy = f"has nothing on {view.source} in its test part, which {task} is about", "`--openearthmap-sar`"
-    else:
-        problem = f"has no {' or '.join(view.kinds)} caption in its test part, which {task} needs"
-        remedy = _BUILD_OPTION["cap"]
+    problem, remedy = f"holds none of the images of {task} in config {view.images!r}", _BUILD_OPTION.get(view.images, "")
+    if not wanted_any:
+        text = "question" if view.texts == "vqa_questions" else f"{' or '.join(view.kinds)} caption"
+        about = "" if view.source is None else f" on {view.source}"
+        problem = f"has no {text}{about} in its test part, which {task} needs"
+        remedy = _texts_option(view)
     return DatasetNotFoundError(problem, place=folder.path, remedy=f"build it with {remedy}")
+
+
+def _texts_option(view: View) -> str:
+    return _BUILD_OPTION[view.texts] if view.source is None else _SOURCE_OPTION[view.texts]

@@ -7,16 +7,18 @@ moment writes `sarlang_scorecard.json` and `sarlang_verdicts.parquet` beside lmm
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from PIL import Image
 
+from sarlang_hf.scoring.accuracy import Score
 from sarlang_hf.scoring.answers import PROTOCOLS, Protocol
 from sarlang_hf.tasks.dataset import TASK_COLUMN, documents, pictures
 from sarlang_hf.tasks.judging import require_judge
 from sarlang_hf.tasks.prompts import vqa_prompt
-from sarlang_hf.tasks.question_results import judge_items, judged
+from sarlang_hf.tasks.question_results import Outcome, judge_items, judged
 from sarlang_hf.tasks.settings import ends_with_user_error, hints, protocol
 from sarlang_hf.texts.hints import hint
 
@@ -43,7 +45,7 @@ def docs_raw(loaded: Any) -> Any:
 
 
 def docs_pre(loaded: Any) -> Any:
-    """The questions on OpenEarthMap-SAR images."""
+    """The same questions; all on OpenEarthMap-SAR where no image is there without preprocessing."""
     return _docs("sarlang_vqa_pre", loaded)
 
 
@@ -86,12 +88,13 @@ def process_results(doc: Doc, results: Sequence[str | None]) -> dict[str, Item |
 
 def _value(name: Protocol) -> Aggregation:
     def accuracy(items: list[Any], args: Any = None) -> float:
-        """The share of right answers; NaN while any answer is unjudged. The first call judges all and writes the files."""
+        """The share of right answers; NaN while any is unjudged, or all unscored. The first call judges all, writes the files."""
         if name == "strict":
             judge_items(items, getattr(args, "output_path", None))
-        score = judged(_task(items)).score_of(name)
-        _set_scores(items, name, unjudged=None if score.value is None else 0.0)
-        return float("nan") if score.value is None else score.value
+        score = _score(items, name)
+        value = None if score is None else score.value
+        _set_scores(items, name, unjudged=None if value is None else 0.0)
+        return math.nan if value is None else value
 
     return accuracy
 
@@ -100,7 +103,8 @@ def _low(name: Protocol) -> Aggregation:
     def accuracy_low(items: list[Any]) -> float:
         """The share that is right if every unjudged answer is wrong."""
         _set_scores(items, name, unjudged=0.0)
-        return judged(_task(items)).score_of(name).low
+        score = _score(items, name)
+        return math.nan if score is None else score.low
 
     return accuracy_low
 
@@ -109,15 +113,17 @@ def _high(name: Protocol) -> Aggregation:
     def accuracy_high(items: list[Any]) -> float:
         """The share that is right if every unjudged answer is right."""
         _set_scores(items, name, unjudged=1.0)
-        return judged(_task(items)).score_of(name).high
+        score = _score(items, name)
+        return math.nan if score is None else score.high
 
     return accuracy_high
 
 
 def _n_unjudged(name: Protocol) -> Aggregation:
-    def number_unjudged(items: list[Any]) -> int:
+    def number_unjudged(items: list[Any]) -> float:
         """How many answers are without a verdict, missing ones included."""
-        return judged(_task(items)).score_of(name).n_unjudged
+        score = _score(items, name)
+        return math.nan if score is None else score.n_unjudged
 
     return number_unjudged
 
@@ -128,19 +134,25 @@ acc_paper, acc_paper_low, acc_paper_high = _value("paper"), _low("paper"), _high
 acc_strict_n_unjudged, acc_released_n_unjudged, acc_paper_n_unjudged = map(_n_unjudged, PROTOCOLS)
 
 
-def _task(items: list[Any]) -> str:
-    return str(items[0]["task"] if isinstance(items[0], dict) else items[0])
+def _outcome(items: list[Any]) -> Outcome | None:
+    return judged(str(items[0]["task"] if isinstance(items[0], dict) else items[0]))
+
+
+def _score(items: list[Any], name: Protocol) -> Score | None:
+    """The score of a task; None if its answers could not be scored, which turns every metric into NaN."""
+    outcome = _outcome(items)
+    return None if outcome is None else outcome.score_of(name)
 
 
 def _set_scores(items: list[Any], name: Protocol, *, unjudged: float | None) -> None:
     """lmms-eval's standard errors read `score`; without one it prints N/A, for what would mean nothing."""
     if not (isinstance(items[0], dict) and "score" in items[0]):
         return
-    verdict_of = judged(_task(items)).verdict_of[name]
+    outcome = _outcome(items)
     for item in items:
-        verdict = verdict_of.get(item["question_id"])
+        verdict = None if outcome is None else outcome.verdict_of[name].get(item["question_id"])
         score = unjudged if verdict is None else float(verdict)
-        if unjudged is None or score is None:
+        if outcome is None or unjudged is None or score is None:
             del item["score"]
         else:
             item["score"] = score

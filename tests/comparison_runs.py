@@ -62,14 +62,16 @@ REFERENCES = [
 ]
 
 
-def caption_run(folder: Path, captions: Mapping[int, str | None], *, task: str = "sarlang_cap", **options) -> Path:
-    """A run folder with these captions of the images whose references are `REFERENCES`, by their number, two an image."""
+def caption_run(
+    folder: Path, captions: Mapping[int, str | None], *, task: str = "sarlang_cap", per_image: int = 2, **options
+) -> Path:
+    """A run folder with these captions of the images whose references are `REFERENCES`, by their number."""
     table = count_document_frequency(REFERENCES)
     settings = {"task_version": "1.0", "dataset": DATASET, "document_frequency": {"complex": table, "concise": table}, **options}
     answers = [
         CaptionAnswer(
             caption_id=f"{number:016x}{kind[:3]}",
-            image_id=f"sardet100k/{number // 2:04d}",
+            image_id=f"sardet100k/{number // per_image:04d}",
             source="sardet100k",
             scene="",
             place="",

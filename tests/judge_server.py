@@ -84,6 +84,10 @@ class JudgeServer:
     files: dict[str, bytes] = field(default_factory=dict)
     batches: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    def name(self, model: str = SNAPSHOT) -> str:
+        """What our code calls a model of this server."""
+        return f"{model}@{self.url.split('/')[2]}"
+
     async def answer(self, method: str, path: str, headers: Mapping[str, str], raw: bytes) -> Answer:
         if path.partition("?")[0].endswith("/chat/completions"):
             return await self._chat(Call(path, headers, json.loads(raw)))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sarlang_hf.scoring.people.agreement import cohen_kappa
+from sarlang_hf.scoring.people.agreement import Agreement, cohen_kappa
 from sarlang_hf.scoring.people.correction import Population, corrected_accuracy, rogan_gladen
 from sarlang_hf.scoring.people.length import length_effect
 from sarlang_hf.scoring.people.sampling import Sample, allocate
@@ -84,6 +84,25 @@ def test_kappa_of_readers_who_never_disagree_rests_on_wilson() -> None:
 def test_kappa_is_undefined_where_both_always_say_the_same_word() -> None:
     found = cohen_kappa(*labels(9, 0, 0, 0))
     assert (found.n, found.agreement, found.kappa, found.low) == (9, 1.0, None, None)
+
+
+def test_a_reader_who_never_varies_leaves_kappa_at_0_without_an_interval() -> None:
+    for table in ((6, 4, 0, 0), (6, 0, 4, 0), (0, 3, 0, 7)):
+        found = cohen_kappa(*labels(*table))
+        assert (found.kappa, found.low, found.high) == (0.0, None, None)
+        assert found.agreement == pytest.approx((table[0] + table[3]) / 10)
+
+
+def test_where_nothing_is_left_to_chance_kappa_has_no_interval() -> None:
+    assert cohen_kappa(*labels(0, 5, 5, 0)) == Agreement(10, 0.0, -1.0, None, None)
+    # Disagreement fills a stratum: 4 items of 40 in one of two strata, weighted to 0.1.
+    first, second = labels(2, 4, 0, 2)
+    sample = Sample(np.array([0, 0, 1, 1, 1, 1, 0, 0]), np.array([36, 4]), np.zeros(2, np.int64))
+    found = cohen_kappa(first, second, sample)
+    assert found.agreement == pytest.approx(0.9)
+    assert found.kappa is not None
+    assert 0 < found.kappa < 1
+    assert found.low is None
 
 
 def test_a_weighted_kappa_is_that_of_the_population_the_sample_stands_for() -> None:
@@ -218,6 +237,27 @@ def test_the_length_effect_is_mann_whitney_s_statistic_over_pairs() -> None:
     assert found.low is not None
     assert found.high is not None
     assert (found.high - found.low) / 2 == pytest.approx(Z * se)
+
+
+def test_the_length_effect_s_variance_counts_that_marked_and_unmarked_answers_share_images() -> None:
+    """Obuchowski's variance by brute force: over images, the squared sum of what each contributes on either side."""
+    rng = np.random.default_rng(3)
+    images = np.repeat(np.arange(40), 4)
+    words = rng.integers(1, 6, 160) + rng.integers(0, 30, 40)[images]  # long answers come together
+    marked = rng.random(160) < 0.5
+    beats = np.array([[(a > b) + 0.5 * (a == b) for b in words[~marked]] for a in words[marked]])
+    mean, m, n = beats.mean(), int(marked.sum()), int((~marked).sum())
+    above = [sum(beats[row].mean() - mean for row in np.flatnonzero(images[marked] == image)) for image in range(40)]
+    below = [sum(beats[:, row].mean() - mean for row in np.flatnonzero(images[~marked] == image)) for image in range(40)]
+    of_both = [len(set(images[marked].tolist())), len(set(images[~marked].tolist()))]
+    parts = [count / (count - 1) * sum(each**2 for each in sums) for count, sums in zip(of_both, (above, below), strict=True)]
+    shared = 40 / 39 * sum(a * b for a, b in zip(above, below, strict=True))
+    variance = parts[0] / m**2 + parts[1] / n**2 + 2 * shared / (m * n)
+    assert shared < -0.1 * m * n * variance  # else the test could not tell
+    found = length_effect(words, marked, images)
+    assert found.low is not None
+    assert found.high is not None
+    assert (found.high - found.low) / 2 == pytest.approx(Z * math.sqrt(variance))
 
 
 def test_answers_that_repeat_within_an_image_tell_nothing_new() -> None:

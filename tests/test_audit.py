@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from comparison_runs import caption_run
 from test_human import Page
 
 from sarlang_hf.cli import sarlang
@@ -120,16 +121,18 @@ def test_verdicts_do_not_follow_each_other_by_stratum(tmp_path: Path) -> None:
 
 def test_hostile_and_endless_predictions_are_shown_as_text(tmp_path: Path) -> None:
     endless, turned, broken = "ship\n" * 1000, "\u202egnihton", "half \ud800 pair"
-    predictions = [HOSTILE, endless, turned, broken, "=1+1", *["ship"] * 20]
+    both = HOSTILE * 20  # its start is shown twice: in the summary, and with the rest in the folded part
+    predictions = [HOSTILE, endless, both, turned, broken, "=1+1", *["ship"] * 20]
     verdicts = [verdict(number, "exact", number % 2 == 0, text) for number, text in enumerate(predictions)]
-    write_audit_sheet(tmp_path / "out", verdicts, total=25)
+    write_audit_sheet(tmp_path / "out", verdicts, total=26)
     text = (tmp_path / "out/sheet.html").read_text()
     page = Page(text)
     assert [tag for tag, _ in page.tags].count("script") == 1
     assert "img" not in [tag for tag, _ in page.tags]
     assert HOSTILE in page.texts["dd"]
     assert endless in page.texts["p"]  # within the folded part
-    assert len(page.texts["summary"]) == 1
+    assert both in page.texts["p"]
+    assert {summary.partition("\u2026")[0] for summary in page.texts["summary"]} == {endless[:200], both[:200]}
     rows = {row["prediction"] for row in csv.DictReader(io.StringIO((tmp_path / "out/answers-1.csv").read_text()))}
     assert "'=1+1" in rows
 
@@ -163,6 +166,14 @@ def test_the_record_and_the_audited_verdicts_must_belong_together(tmp_path: Path
 def test_a_run_without_decided_verdicts_cannot_be_audited(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no decided verdicts"):
         write_audit_sheet(tmp_path / "out", a_run({("open", None): 30}))
+
+
+def test_a_run_of_captions_has_no_verdicts_to_audit(tmp_path: Path) -> None:
+    caption_run(tmp_path / "cap", {0: "a ship"})
+    for command in (["audit", "sheet", tmp_path, tmp_path / "out"], ["audit", "sheet", tmp_path / "cap", tmp_path / "out"]):
+        caught = run(*command).exception
+        assert isinstance(caught, UsageError)
+        assert (caught.place, caught.problem) == (str(tmp_path / "cap"), f"has captions only, no {VERDICTS_FILE}")
 
 
 def test_a_run_with_several_tasks_needs_one_named(tmp_path: Path) -> None:
@@ -246,8 +257,35 @@ def test_what_readers_disagree_on_stays_open_until_a_third_one_settles_it(tmp_pa
 def test_readers_who_agree_on_nothing_have_no_consensus(tmp_path: Path) -> None:
     found = audited(a_run({("exact", True): 12, ("count", False): 8}), tmp_path / "out")
     score = score_audit(found, {"anna": readings(found), "ben": readings(found, range(20))})
-    assert (score.n_open, score.confusion) == (20, ())
+    assert score.n_open == 20
+    # All wrong, or all right: readings that never vary, and say nothing about the verdicts.
+    readings_of = [k.agreement for k in score.kappas if k.first in ("consensus, open wrong", "consensus, open right")]
+    assert [(found.kappa, found.low) for found in readings_of] == [(0, None), (0, None)]
+    assert [found.agreement for found in readings_of] == pytest.approx([0.4, 0.6])
     assert kappa_of(score, "anna", "ben") == pytest.approx((0 - 0.48) / 0.52)  # chance: 0.6 * 0.4 twice
+
+
+def test_kappa_and_confusion_of_an_open_consensus_stand_for_all_answers_read_in_either_way(tmp_path: Path) -> None:
+    # Both readers agree with the verdicts on 16 of 20, and disagree on 4 that the verdicts call right.
+    found = audited(a_run({("exact", True): 12, ("count", False): 8}), tmp_path / "out")
+    right = np.flatnonzero(found.said)
+    score = score_audit(found, {"anna": readings(found), "ben": readings(found, right[:4].tolist())})
+    cells = {(cell.reading, cell.people, cell.verdict): (cell.n, round(cell.share, 9)) for cell in score.confusion}
+    assert cells == {
+        ("consensus, open wrong", True, True): (8, 0.4),
+        ("consensus, open wrong", True, False): (0, 0.0),
+        ("consensus, open wrong", False, True): (4, 0.2),
+        ("consensus, open wrong", False, False): (8, 0.4),
+        ("consensus, open right", True, True): (12, 0.6),
+        ("consensus, open right", True, False): (0, 0.0),
+        ("consensus, open right", False, True): (0, 0.0),
+        ("consensus, open right", False, False): (8, 0.4),
+    }
+    # Agreement 16/20; chance 0.4 * 0.6 + 0.6 * 0.4 = 0.48.
+    assert kappa_of(score, "consensus, open wrong", "verdicts") == pytest.approx((0.8 - 0.48) / 0.52)
+    assert kappa_of(score, "consensus, open right", "verdicts") == pytest.approx(1)
+    assert {kappa.agreement.n for kappa in score.kappas} == {20}
+    assert "consensus" not in {kappa.first for kappa in score.kappas}
 
 
 def test_undecided_answers_bound_the_accuracy_of_the_whole_run(tmp_path: Path) -> None:
@@ -265,10 +303,20 @@ def test_readers_of_a_part_of_the_sheet_count_in_the_consensus_only(tmp_path: Pa
     assert "chloe" not in {name for kappa in score.kappas for name in (kappa.first, kappa.second)}
 
 
-def test_a_reader_cannot_bear_the_name_of_the_verdicts(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("left_out", "stands"), [(2, True), (3, False)])
+def test_a_reader_of_nine_in_ten_answers_stands_alone(tmp_path: Path, left_out: int, stands: bool) -> None:
     found = audited(a_run({("exact", True): 12, ("count", False): 8}), tmp_path / "out")
-    with pytest.raises(PredictionsError, match="rater is called 'consensus'"):
-        score_audit(found, {"anna": readings(found), "consensus": readings(found)})
+    chloe = dict(list(readings(found).items())[left_out:])  # of both verdicts
+    assert set(found.said[left_out:].tolist()) == {True, False}
+    score = score_audit(found, {"anna": readings(found), "ben": readings(found), "chloe": chloe})
+    assert ("chloe" in {reference.name for reference in score.references}) is stands
+
+
+@pytest.mark.parametrize("name", ["consensus", "consensus, open right", "verdicts"])
+def test_a_reader_cannot_bear_the_name_of_the_verdicts(tmp_path: Path, name: str) -> None:
+    found = audited(a_run({("exact", True): 12, ("count", False): 8}), tmp_path / "out")
+    with pytest.raises(PredictionsError, match=f"rater is called '{name}'"):
+        score_audit(found, {"anna": readings(found), name: readings(found)})
 
 
 def test_labels_are_words_or_digits() -> None:
@@ -276,8 +324,6 @@ def test_labels_are_words_or_digits() -> None:
     assert read_labels(file) == {"a": True, "b": False, "c": True, "d": False}
     with pytest.raises(PredictionsError, match=r"question b.*label is 'maybe'"):
         read_labels(RaterFile("anna", Path("a.csv"), {"a": "right", "b": "maybe"}))
-    with pytest.raises(PredictionsError, match="holds no labels"):
-        read_labels(RaterFile("anna", Path("a.csv"), {}))
 
 
 # A second judge
@@ -300,6 +346,15 @@ def test_flips_are_counted_by_direction_with_a_clustered_interval() -> None:
     # Lengths 2, 3, 4 flip; of the 26 others only length 1 is shorter.
     assert found.by_length.value == pytest.approx(1 / 26)
     assert found.direction.value == pytest.approx(0.5)  # 2 and 4 against 3
+
+
+def test_what_either_run_s_judge_decided_counts_as_judged() -> None:
+    first = [verdict(0, "judge", True), verdict(3, "exact", True), verdict(6, "exact", True)]
+    second = [verdict(0, "judge", True), verdict(3, "judge", False), verdict(6, "exact", True)]
+    for a, b in ((first, second), (second, first)):
+        found = flips(a, paired(a, b, Path("run2")), Path("run2"))
+        assert found.judged is not None
+        assert (found.judged.n, found.judged.mean) == (2, 0.5)
 
 
 def test_a_second_judge_of_other_predictions_is_refused() -> None:

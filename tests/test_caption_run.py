@@ -20,6 +20,7 @@ from sarlang_hf.scoring.caption_rows import CaptionAnswer, read_captions, write_
 from sarlang_hf.scoring.caption_run import CaptionRun, score_captions
 from sarlang_hf.scoring.captions import bleu_from_statistics
 from sarlang_hf.scoring.scorecard import DatasetRef, read_scorecards, write_scorecards
+from sarlang_hf.scoring.tables import caption_table
 from sarlang_hf.scoring.uncertainty import clustered_interval
 from sarlang_hf.texts.document_frequency import count_document_frequency
 
@@ -148,19 +149,49 @@ def test_places_are_clusters_where_known_and_images_elsewhere():
     assert card.by_kind["complex"]["cider"].clusters == 2 + 20  # Rotterdam 0 and 1, and 20 images without a place
 
 
+BLEU = ("bleu_1", "bleu_2", "bleu_3", "bleu_4")
+
+
 @pytest.mark.parametrize("missing", [None, f"{FAILED_REQUEST}: 429]", f"  {FAILED_REQUEST}"])
-def test_a_missing_caption_leaves_no_value_and_counts_as_an_empty_one(missing):
+def test_a_missing_caption_leaves_no_value_and_means_count_it_as_an_empty_one(missing):
     answers = [replace(answer, prediction=missing) if answer.image_id == "sardet100k/1" else answer for answer in ANSWERS]
     run = scored(answers)
     empty = scored([replace(answer, prediction="") if answer.prediction == missing else answer for answer in answers])
     for kind, n_missing in (("complex", 1), ("concise", 2)):
         for metric, score in run.scorecard.by_kind[kind].items():
             assert (score.value, score.n_missing) == (None, n_missing)
-            assert score.low == pytest.approx(empty.scorecard.by_kind[kind][metric].low)
+            if metric in BLEU:
+                assert (score.low, score.interval) == (0, None)
+            else:
+                assert score.low == pytest.approx(empty.scorecard.by_kind[kind][metric].low)
+                assert score.interval is not None
         assert run.scorecard.by["source"]["spacenet6"][kind]["cider"].value is not None
     lost = [row for row in run.rows if row.answer.prediction is None]
     assert [(row.rouge_l, row.cider, row.prediction_length, sum(row.bleu_matches)) for row in lost] == [(0, 0, 0, 0)] * 3
     assert run.scorecard.n_missing == 3
+
+
+@pytest.mark.parametrize("late", ["", "harbor", "xyz " * 400, "the the a a", "two ships near a harbor"])
+@pytest.mark.parametrize("reference", [None, " ", ""])
+def test_no_late_caption_brings_a_score_below_its_low(late, reference):
+    texts = {} if reference is None else {"reference": reference}
+    answers = [replace(answer, **texts) if answer.image_id == "sardet100k/1" else answer for answer in ANSWERS]
+
+    def told(prediction: str | None) -> CaptionRun:
+        return scored([replace(one, prediction=prediction) if one.image_id == "sardet100k/1" else one for one in answers])
+
+    missing, after = told(None).scorecard.by_kind, told(late).scorecard.by_kind
+    for kind, scores in after.items():
+        for metric, score in scores.items():
+            assert score.value >= missing[kind][metric].low - 1e-9
+
+
+def test_a_bad_caption_that_comes_late_lowers_bleu_below_that_with_an_empty_one():
+    empty, bad = (
+        scored([replace(one, prediction=text) if one.image_id == "sardet100k/1" else one for one in ANSWERS]).scorecard.by_kind
+        for text in ("", "xyz " * 400)
+    )
+    assert all(bad["concise"][metric].value < empty["concise"][metric].value - 1 for metric in BLEU)
 
 
 def test_one_image_has_scores_without_intervals():
@@ -260,10 +291,45 @@ def test_profile_coco_scores_images_with_all_their_references():
             images.setdefault(answer.image_id, (answer.prediction, []))[1].append(answer.reference)
     whole = captions.score([text for text, _ in images.values()], [texts for _, texts in images.values()], profile="coco")
     assert found["concise"]["cider"].value == pytest.approx(whole.cider)
-    assert 0 < found["concise"]["meteor"].value < 100
-    assert found["concise"]["meteor"].interval is None
+    meteor = found["concise"]["meteor"]
+    assert 0 <= meteor.interval[0] < meteor.value < meteor.interval[1] <= 100
     assert (run.rows, run.scorecard.by) == ([], {})
     assert "tok=ptb|case=lower|refs=all|unit=image|" in run.scorecard.signature
+
+
+@pytest.mark.skipif(shutil.which("java") is None, reason="profile coco tokenizes with a Java program")
+def test_profile_coco_bounds_means_alone_while_captions_are_missing():
+    """A longer caption may take another of its references for the closest in length, and lower the ratio."""
+    pytest.importorskip("pycocoevalcap", reason="its wheel holds the tokenizer")
+    first = [
+        replace(ANSWERS[0], image_id=image, caption_id=f"{number}{image}", reference=reference, prediction=prediction)
+        for image, prediction in (("a", "ship " * 100), ("b", None))
+        for number, reference in enumerate(["ship", "ship " * 100])
+    ]
+    missing = scored(first, profile="coco").scorecard.by_kind["complex"]
+    late = [replace(answer, prediction=answer.prediction or "ship " * 60) for answer in first]
+    assert {metric for metric, score in missing.items() if score.interval is None} == {*BLEU, "length_ratio"}
+    assert missing["length_ratio"].low == 0
+    empty = [replace(answer, prediction=answer.prediction or "") for answer in first]
+    ratios = [scored(answers, profile="coco").scorecard.by_kind["complex"]["length_ratio"].value for answers in (late, empty)]
+    assert ratios == pytest.approx([160 / 200, 100 / 101])
+
+
+def test_the_table_shows_the_length_ratio_wherever_it_shows_cider():
+    table = caption_table(scored(ANSWERS).scorecard)
+    cells = list(zip(*(column.cells for column in table.columns), strict=True))
+    rows = [(str(name), str(metric), str(score)) for name, metric, _, _, _, score, _ in cells]
+    by = scored(ANSWERS).scorecard.by["source"]
+    shown = [row for row in rows if row[0].strip() in by]
+    assert shown == [
+        (f"  {source}", metric, text)
+        for kind in ("complex", "concise")
+        for source in ("sardet100k", "spacenet6")
+        for metric, text in (
+            ("CIDEr", f"{by[source][kind]['cider'].value:.2f}"),
+            ("length", f"{by[source][kind]['length_ratio'].value:.3f}"),
+        )
+    ]
 
 
 def test_meteor_belongs_to_profile_coco():

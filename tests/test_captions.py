@@ -309,6 +309,20 @@ def test_meteor_is_the_toolkits():
     assert scores.items == pytest.approx(100 * np.array(COCO["item_meteor"]), **SAME)
 
 
+@pytest.mark.usefixtures("java_tools")
+def test_meteor_s_interval_comes_from_its_own_scores_of_resampled_images():
+    """Of two clusters a resample is one of them twice or both once: the interval reaches from the score of one to the other's.
+
+    The first holds a caption that is its reference word by word, which METEOR adds up otherwise than it scores it.
+    """
+    predictions = ["two ships near a harbor", "a bridge across the river with cars", "an airport with two planes"]
+    references = [["two ships near a harbor"], ["a long bridge over a river"], ["planes stand at an airport"]]
+    found = java.meteor(predictions, references, clusters=["a", "a", "b"], rng=np.random.default_rng(0))
+    of_first = 38.90720733734321  # METEOR 1.5's score of the first two alone
+    assert found.interval == pytest.approx((found.items[2], of_first), **SAME)
+    assert found.interval[0] < found.value < found.interval[1]
+
+
 @pytest.fixture
 def fake_java(tmp_path, monkeypatch):
     """Puts a shell script in the place of Java."""
@@ -396,6 +410,22 @@ def spice_with_models(toolkit, tmp_path, monkeypatch):  # noqa: ARG001
     for name in ("spice-1.0.jar", "lib/stanford-corenlp-3.6.0.jar", "lib/stanford-corenlp-3.6.0-models.jar"):
         (copy / name).touch()
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
+@pytest.mark.usefixtures("spice_with_models")
+def test_spice_in_a_folder_that_cannot_be_written_is_a_user_error(fake_java, tmp_path):
+    fake_java(f'{ANSWERS}\ncase "$*" in *PTBTokenizer*) exec cat;; esac')
+    (tmp_path / "pycocoevalcap/spice/tmp").touch()  # where its temporary files would go: root may write anywhere else
+    code = """
+from sarlang_hf.errors import UsageError
+from sarlang_hf.scoring.captions.java import spice
+try:
+    spice(["a ship"], [["a ship"]])
+except UsageError as error:
+    print(error)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"\S+/pycocoevalcap/spice: SPICE keeps its files .*Not a directory\n  -> install .*\n", ended.stdout)
 
 
 @pytest.mark.usefixtures("spice_with_models")

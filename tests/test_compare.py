@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from sarlang_hf.scoring.comparability import choose_metrics, signature_parts
 from sarlang_hf.scoring.compare import Comparison, Pair, compare
 from sarlang_hf.scoring.compare_runs import find_run, open_runs
 from sarlang_hf.scoring.scorecard import SCORECARD_FILE
-from sarlang_hf.scoring.uncertainty import minimum_detectable_difference, paired_bootstrap
+from sarlang_hf.scoring.uncertainty import clustered_interval, minimum_detectable_difference, paired_bootstrap
 from sarlang_hf.scoring.verdicts import VERDICTS_FILE
 
 
@@ -76,18 +77,37 @@ def test_answers_that_await_a_judge_make_the_difference_a_range(tmp_path):
     pair = found.pairs[0]
     # At least 4 of 10 questions apart, at most 6.
     assert (pair.difference, pair.low, pair.high) == (None, pytest.approx(0.4), pytest.approx(0.6))
-    images = [row // 2 for row in range(10)]
-    ends = [
-        paired_bootstrap(
-            first, [value if value is not None else judged for value in second], images, rng=np.random.default_rng(0)
-        )
-        for judged in (True, False)
-    ]
-    assert pair.p == max(end.p for end in ends)
-    assert pair.interval[0] <= pair.low
-    assert pair.interval[1] >= pair.high
     other = found.runs[1]
     assert (other.value, other.low, other.high, other.n_unjudged) == (None, 0.4, 0.6, 2)
+    assert pair.detectable is None
+
+
+def test_interval_and_p_value_of_a_range_hold_whatever_the_verdicts_will_be(tmp_path):
+    first, second = [True] * 10, [True, False] * 4 + [None, None]
+    found = compared(vqa_run(tmp_path / "a", questions(first)), vqa_run(tmp_path / "b", questions(second)))
+    images = [row // 2 for row in range(10)]
+    judged = [[*second[:8], *verdicts] for verdicts in product((True, False), repeat=2)]
+    ends = [paired_bootstrap(first, values, images, rng=np.random.default_rng(0)) for values in judged]
+    # Both wrong or both right: 0.003 and 0.016. One of them right: the runs differ by one question in every image, 0.5 ** 4.
+    assert found.pairs[0].p == found.pairs[0].p_holm == max(end.p for end in ends) == 0.0625
+    assert found.pairs[0].interval == (min(end.low for end in ends), max(end.high for end in ends))
+    alone = [clustered_interval(values, images) for values in judged]
+    assert found.runs[1].interval[0] <= min(score.low for score in alone)
+    assert found.runs[1].interval[1] >= max(score.high for score in alone)
+
+
+def test_a_run_does_not_win_on_the_two_extremes_alone(tmp_path):
+    """Six images of ten questions: one right and five unjudged in each, against none; found at both extremes (p = 0.5 ** 5)."""
+    for name, in_each in (("a", [True] + [None] * 5 + [False] * 4), ("b", [False] * 10)):
+        rows = [verdict(row, right, image=f"sardet100k/{row // 10}") for row, right in enumerate(in_each * 6)]
+        vqa_run(tmp_path / name, rows)
+    found = compared(tmp_path / "a", tmp_path / "b")
+    pair = found.pairs[0]
+    assert (pair.low, pair.high) == pytest.approx((0.1, 0.6))
+    # A judge who finds those of one image right, and all others wrong, leaves p = 0.0791.
+    assert 0.0791 < pair.p_holm < 0.082
+    assert [run.rank for run in found.runs] == [(1, 2), (1, 2)]
+    assert found.runs[0].interval[0] == 0  # of that judge's accuracy; [0.1, 0.1] and [0.6, 0.6] at the extremes
 
 
 def test_a_range_around_zero_proves_nothing(tmp_path):
@@ -198,6 +218,30 @@ def test_the_p_value_of_bleu_is_its_difference_over_the_bootstrap_error(caption_
     assert pair.p == pytest.approx(2 * stats.t.sf(abs(pair.difference) / np.std(drawn, ddof=1), 2))
 
 
+def test_captions_that_match_nothing_are_equally_bad_however_long(tmp_path):
+    """The official script gives them BLEU-4 of 4e-16 and 1e-9, which would be a difference in every resample alike."""
+    for name, text in (("short", "zzz"), ("long", "qq " * 40)):
+        caption_run(tmp_path / name, dict.fromkeys(range(6), text))
+    found = compared(tmp_path / "short", tmp_path / "long", metric="concise_bleu_4")
+    pair = found.pairs[0]
+    assert (pair.difference, pair.interval, pair.p, pair.p_holm, pair.detectable) == (0, (0, 0), 1, 1, None)
+    assert [(run.value, run.rank) for run in found.runs] == [(0, (1, 2))] * 2
+    assert "no n-gram of some length up to 4 matches: BLEU-4 is taken for 0 (short, long)" in found.notes
+    runs = open_runs([str(tmp_path / name) for name in ("short", "long")])
+    official = [run.scorecard.by_kind["concise"]["bleu_4"].value for run in runs.values()]
+    assert 0 < min(official) < max(official) < 1e-8
+
+
+def test_bleu_is_zero_up_to_the_length_of_n_gram_that_nothing_matches(tmp_path):
+    pairs = dict.fromkeys(range(6), "a ship road")  # words of the references, but no two in a row
+    for name, texts in (("pairs", pairs), ("copies", dict(enumerate(REFERENCES)))):
+        caption_run(tmp_path / name, texts)
+    scores = {n: compared(tmp_path / "pairs", tmp_path / "copies", metric=f"concise_bleu_{n}").runs for n in (1, 2)}
+    assert scores[1][0].value > 1
+    assert scores[2][0].value == 0
+    assert [runs[1].value for runs in scores.values()] == pytest.approx([100, 100])
+
+
 def test_an_image_without_caption_is_left_out(tmp_path, caption_folders):
     partial = caption_run(tmp_path / "c", {**dict(enumerate(CAPTIONS)), 0: None, 1: None})
     found = compared(caption_folders[1], partial, metric="complex_rouge_l")
@@ -246,6 +290,17 @@ def test_runs_that_do_not_measure_the_same_are_refused(tmp_path, change, options
     vqa_run(tmp_path / "b", [replace(ROWS[0], answer=replace(ROWS[0].answer, **change))], **options)
     with pytest.raises(UsageError, match=message):
         compared(tmp_path / "a", tmp_path / "b")
+
+
+def test_long_texts_that_disagree_are_shown_where_they_part(tmp_path):
+    shared = "a ship " * 2000
+    for name, end in (("a", "in port"), ("b", "at sea" + " and more" * 2000)):
+        vqa_run(tmp_path / name, [replace(ROWS[0], answer=replace(ROWS[0].answer, gold=shared + end))])
+    with pytest.raises(UsageError) as caught:
+        compared(tmp_path / "a", tmp_path / "b")
+    assert "has answer ...' ship a ship a ship at sea and more" in caught.value.problem
+    assert caught.value.problem.endswith("in a ...' ship a ship a ship in port'")
+    assert len(caught.value.problem) < 200
 
 
 def test_runs_judged_by_two_models_are_refused_but_one_may_await_its_judge(tmp_path):
@@ -343,6 +398,52 @@ def test_the_command_prints_json_that_says_the_same(tmp_path):
     expected = compared(tmp_path / "a", tmp_path / "b")
     assert found == json.loads(json.dumps(expected.to_json()))
     assert (found["pairs"][0]["first"], found["pairs"][0]["p"]) == ("a", expected.pairs[0].p)
+
+
+def test_the_interval_of_a_metric_does_not_depend_on_what_else_is_printed(tmp_path):
+    """Six images: of three, every 2,000 draws hold the two extremes, which are the interval."""
+    runs = [
+        str(caption_run(tmp_path / name, dict(enumerate(texts)), per_image=1)) for name, texts in (("a", CAPTIONS), ("b", OTHERS))
+    ]
+    done = [CliRunner().invoke(command, [*runs, "--json", *more]) for more in ([], ["--metric", "concise_cider"])]
+    both, alone = (json.loads(result.output) for result in done)
+    assert [found["metric"] for found in both] == ["complex_cider", "concise_cider"]
+    assert both[1:] == alone
+
+
+def test_captions_stand_beside_their_length(caption_folders, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    words = [sum(len(text.split()) for text in texts) for texts in (CAPTIONS, OTHERS, REFERENCES)]
+    found = compared(*caption_folders, metric="concise_cider")
+    assert [run.length_ratio for run in found.runs] == [words[0] / words[2], words[1] / words[2]]
+    done = CliRunner().invoke(command, [*map(str, caption_folders), "--metric", "concise_cider"])
+    assert done.output.splitlines()[2].split()[-4:] == ["length", "left", "out", "rank"]
+    for line, own in zip(done.output.splitlines()[4:6], words[:2], strict=True):
+        assert line.split()[-3:] == [f"{own / words[2]:.2f}", "0", "1-2"]
+
+
+def test_questions_have_no_length_ratio(tmp_path):
+    found = compared(vqa_run(tmp_path / "a", ROWS), vqa_run(tmp_path / "b", ROWS))
+    assert [run.length_ratio for run in found.runs] == [None, None]
+
+
+def test_signatures_are_said_to_be_those_of_the_scorecards(tmp_path):
+    """They say cluster=image, whatever this comparison is clustered by."""
+    rows = [replace(row, answer=replace(row.answer, place="Oslo")) for row in ROWS]
+    folders = [str(vqa_run(tmp_path / name, rows)) for name in ("a", "b")]
+    lines = CliRunner().invoke(command, [*folders, "--cluster", "place"]).output.splitlines()
+    assert "1 clusters (by place)" in lines[0]
+    signatures = next(row for row, line in enumerate(lines) if "|cluster=image|" in line)
+    assert lines[signatures - 1].startswith("Signatures of the runs' scorecards, which stand for all their own items")
+
+
+def test_what_could_be_detected_is_told_once_answers_are_judged(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    for name, right in (("a", True), ("b", False)):
+        vqa_run(tmp_path / name, [*questions([right, True]), verdict(2, None, prediction=f"roundish, says {name}")])
+    done = CliRunner().invoke(command, [str(tmp_path / name) for name in "ab"])
+    pair = next(line for line in done.output.splitlines() if line.startswith(" a - b"))
+    assert pair.split()[-1] == "unjudged"
 
 
 def test_captions_are_compared_for_each_kind(caption_folders):

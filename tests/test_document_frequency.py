@@ -76,6 +76,11 @@ def test_the_bytes_and_the_digest_do_not_depend_on_the_order_of_the_references(t
     assert len(one.digest) == 16
 
 
+def test_half_a_surrogate_pair_is_a_sign_like_others_in_the_digest() -> None:
+    digests = {count_document_frequency([text]).digest for text in ("a \ud800", "a \ud801", "a ?", "a \ufffd")}
+    assert len(digests) == 4
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import json
+import os
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
-from judge_server import SNAPSHOT, JudgeServer, impatient, serving
+from judge_server import JudgeServer, impatient, serving
 
 from sarlang_hf.cli import sarlang
 from sarlang_hf.data import DatasetFolder, open_dataset
@@ -210,6 +211,8 @@ def test_a_damaged_record_is_a_user_error(tmp_path: Path, text: str) -> None:
         ("item\tquestion_id\tprediction\n1\t00000000000000aa\ttwo\n\n", {IDS[0]: "two"}),
         # Spreadsheets take these ids for numbers.
         ("item,question_id,prediction\n2,1.23457E+15,yes\n3,inf,no\n", {IDS[1]: "yes", IDS[2]: "no"}),
+        # Some programs leave empty cells at the end of a row out.
+        ("item,question_id,prediction,rater\n1,00000000000000aa,two\n2,1234567890123456\n", {IDS[0]: "two"}),
         ("item,question_id,prediction\n1,00000000000000aa,  \n2,1234567890123456,\n3,12345e6789012345,no\n", {IDS[2]: "no"}),
     ],
 )
@@ -225,6 +228,10 @@ def test_tables_as_raters_save_them(tmp_path: Path, text: str, answers: dict[str
     [
         ("", "holds no answers"),
         ("item,question_id,prediction\n", "holds no answers"),
+        (
+            "item,question_id,prediction\n1,00000000000000aa,\n2,1234567890123456,  \n",
+            "holds no answers\n  -> fill in the column",
+        ),
         ("item,question_id,prediction\n1,ffffffffffffffff,two\n", "line 2: question_id 'ffffffffffffffff' is not that of item 1"),
         ("question_id,prediction\nffffffffffffffff,two\n", "line 2: question_id 'ffffffffffffffff' is not on the sheet"),
         ("item,question_id,prediction\n4,00000000000000aa,two\n", "item '4' is not on the sheet"),
@@ -249,6 +256,16 @@ def test_a_table_in_another_encoding_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes("question_id,prediction\n00000000000000aa,h\xe4fen\n".encode("latin-1"))
     with pytest.raises(PredictionsError, match="not UTF-8"):
         read_rater_file(tmp_path / "a.csv", SHEET, "prediction")
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "pipe"])
+def test_what_has_no_end_is_not_read(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(PredictionsError, match="no regular file"):
+        read_rater_file(tmp_path / name, SHEET, "prediction")
+    (tmp_path / SHEET_FILE).symlink_to(tmp_path / name)
+    with pytest.raises(UsageError, match="no regular file"):
+        read_sheet(tmp_path, "human")
 
 
 @pytest.mark.parametrize(
@@ -379,14 +396,23 @@ def test_equal_answers_of_several_raters_are_judged_once(dataset: DatasetFolder,
     assert [verdict.rule for rows in judged["raters"].values() for verdict in rows] == ["judge"] * 8
     score = score_people(judged, signature=people_signature(sheet, judged, protocol="strict", judge=judge))
     assert [rater.value for rater in score.raters] == [0.0, 0.0]
-    assert f"judge={SNAPSHOT}|prompt=" in score.signature
+    assert f"judge={server.name()}|prompt=" in score.signature
 
 
 def test_a_judge_that_fails_leaves_ranges_and_exit_code_3(demo_dataset: Path, dataset: DatasetFolder, tmp_path: Path) -> None:
     sheet = write_human_sheet(tmp_path / "out", dataset, questions=4)
     anna = answer_table(tmp_path / "anna.csv", sheet, dict.fromkeys(sheet.question_ids, "hard to say"))
     with serving(JudgeServer(say=lambda _text: "Well, that depends.")) as server:
-        options = ["--judge", "openai", "--judge-url", server.url, "--verdict-store", tmp_path / "verdicts.sqlite"]
+        options = [
+            "--judge",
+            "openai",
+            "--judge-url",
+            server.url,
+            "--judge-model",
+            "m",
+            "--verdict-store",
+            tmp_path / "verdicts.sqlite",
+        ]
         found = run("human", "score", tmp_path / "out", anna, "--dataset", demo_dataset, *options, "--json")
     assert found.exit_code == 3
     score = json.loads(found.stdout)["raters"][0]
@@ -395,7 +421,7 @@ def test_a_judge_that_fails_leaves_ranges_and_exit_code_3(demo_dataset: Path, da
 
 def test_a_sheet_of_another_dataset_is_refused(dataset: DatasetFolder, plain_dataset: Path, tmp_path: Path) -> None:
     sheet = write_human_sheet(tmp_path / "out", dataset, questions=5)
-    path = answer_table(tmp_path / "anna.csv", sheet, {})
+    path = answer_table(tmp_path / "anna.csv", sheet, {sheet.question_ids[0]: "two"})
     with pytest.raises(UsageError, match="not the dataset of the sheet"):
         judge_people(sheet, open_dataset(plain_dataset), {"raters": [path]})
 

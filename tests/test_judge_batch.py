@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from judge_server import SNAPSHOT, Answer, Call, JudgeServer, impatient, inquiries, serving
 from test_judge_client import VARIABLES
-from test_judge_faults import another_process, wait_until
+from test_judge_faults import KEY, another_process, wait_until
 
 from sarlang_hf.errors import JudgeError, UsageError
+from sarlang_hf.scoring.judge import batch
 from sarlang_hf.scoring.judge.batch_lines import batch_line, batch_replies, chunks
 from sarlang_hf.scoring.judge.environment import settings_from_environment
 from sarlang_hf.scoring.judge.prompts import call_parameters, messages
@@ -51,7 +54,7 @@ def test_a_batch_asks_what_single_calls_ask_at_half_the_price(tmp_path: Path) ->
     assert (server.asked, made(server), again.report.cached) == (0, 1, 10)
     lines = [json.loads(line) for line in server.files["file-0"].splitlines()]
     expected = {
-        verdict_key(request, SNAPSHOT): {"model": SNAPSHOT, "messages": messages(request), **call_parameters("strict")}
+        verdict_key(request, server.name()): {"model": SNAPSHOT, "messages": messages(request), **call_parameters("strict")}
         for request in inquiries(10)
     }
     assert {line["custom_id"]: line["body"] for line in lines} == expected
@@ -71,6 +74,121 @@ def test_batches_that_always_expire_are_given_up(tmp_path: Path) -> None:
         judge, verdicts = judged(server, tmp_path, 10)
     assert (verdicts.count(True), verdicts.count("failed"), made(server)) == (3, 7, 3)
     assert judge.report.incomplete
+
+
+REFUSED = {
+    "no Batch API": ("", Answer({"detail": "Not Found"}, 404)),
+    "no upload for this key": ("POST /files", Answer({"error": {"message": "no"}}, 401)),
+    "a file it cannot take": ("POST /files", Answer({"error": {"message": "no"}}, 400)),
+    "no batch for this account": ("POST /batches", Answer({"error": {"message": "no"}}, 403)),
+    "a batch it cannot make": ("POST /batches", Answer({"error": {"message": "no"}}, 400)),
+}
+
+
+@pytest.mark.parametrize(("path", "answer"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_a_batch_was_refused_is_asked_directly_by_the_next_run(tmp_path: Path, path: str, answer: Answer) -> None:
+    words = f"{answer.status}: no" if path else "no Batch API: 404"
+    with serving(JudgeServer(misbehave=lambda n, call: answer if n < 0 and path in call.path else None)) as server:
+        for _ in range(2):
+            with pytest.raises(JudgeError, match=words) as caught:
+                judged(server, tmp_path, 6)
+        assert path or "leave --batch out" in caught.value.remedy
+        looked = len(server.others)
+        assert judged(server, tmp_path, 6, batch=False)[1] == [True] * 6
+        assert len(server.others) == looked  # nothing is noted that would need a look
+
+
+def test_the_batches_behind_a_refused_one_are_forgotten_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "chunks", partial(chunks, most_requests=2))
+    with serving(JudgeServer(misbehave=lambda n, _call: Answer({}, 403) if n < 0 else None)) as server:
+        with pytest.raises(JudgeError):
+            judged(server, tmp_path, 6)
+        assert judged(server, tmp_path, 6, batch=False)[1] == [True] * 6
+    with VerdictStore(tmp_path / "verdicts.sqlite") as store:
+        assert store.connection.execute("SELECT sum(ended), count(*) FROM batches").fetchone() == (3, 3)
+
+
+def test_a_server_that_never_took_the_file_holds_nothing(tmp_path: Path) -> None:
+    with serving(JudgeServer(misbehave=lambda n, _call: Answer(b"", 500) if n < 0 else None)) as server:
+        assert judged(server, tmp_path, 3)[1] == ["stopped"] * 3
+        assert judged(server, tmp_path, 3, batch=False)[1] == [True] * 3
+
+
+@pytest.mark.parametrize("path", ["/v1", "/elsewhere/v1"], ids=["the address", "another address of the host"])
+def test_a_batch_that_may_have_been_made_is_looked_for_before_a_direct_run_asks(tmp_path: Path, path: str) -> None:
+    """The server failed when it was told to make the batch, and did not make it."""
+    fails = Answer(b"", 500)
+    with serving(JudgeServer(misbehave=lambda n, call: fails if n < 0 and "/files" not in call.path else None)) as server:
+        assert judged(server, tmp_path, 3)[1] == ["stopped"] * 3
+        judge, verdicts = judged(server, tmp_path, 3, batch=False)  # and nobody can tell
+        assert verdicts == ["stopped"] * 3
+        assert "--batch waits for it" in judge.report.message
+        server.misbehave = lambda _number, _call: None
+        url = server.url.replace("/v1", path)
+        assert judged(server, tmp_path, 3, batch=False, base_url=url)[1] == [True] * 3
+    assert (len(server.batches), server.asked) == (0, 3)
+
+
+def left_batch(server: JudgeServer, folder: Path, count: int) -> None:
+    """A run that makes a batch and is killed while it waits."""
+    process = another_process(server, folder, count, batch=True)
+    wait_until(lambda: any(batch["polls"] for batch in server.batches.values()))
+    process.kill()
+    process.communicate()
+
+
+def test_a_server_elsewhere_is_not_kept_waiting_by_a_batch(tmp_path: Path) -> None:
+    with serving(JudgeServer(polls=10**9)) as first, serving() as second:
+        left_batch(first, tmp_path, 3)
+        assert judged(second, tmp_path, 3, batch=False)[1] == [True] * 3
+
+
+def test_a_direct_run_takes_what_a_left_batch_has_brought_and_asks_for_the_rest(tmp_path: Path) -> None:
+    with serving(JudgeServer(polls=10**9, endings=[("expired", 4)])) as server:
+        left_batch(server, tmp_path, 6)
+        server.polls = 0
+        judge, verdicts = judged(server, tmp_path, 6, batch=False)
+    assert verdicts == [True] * 6
+    assert (server.asked, server.completed) == (2, 6)
+    assert judge.report.cost_usd == pytest.approx(4 * PRICE / 2 + 2 * PRICE)
+
+
+def test_a_batch_under_way_for_two_days_holds_nothing(tmp_path: Path) -> None:
+    with serving(JudgeServer(polls=10**9)) as server:
+        left_batch(server, tmp_path, 3)
+        with VerdictStore(tmp_path / "verdicts.sqlite") as store:
+            store.connection.execute("UPDATE batches SET made_at = made_at - 172800")
+        assert judged(server, tmp_path, 3, batch=False)[1] == [True] * 3
+    assert server.asked == 3
+
+
+def test_the_key_is_nowhere_in_a_batch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The server repeats the key in the batch's id, its errors and its replies."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+    def echo(_number: int, call: Call) -> Answer | None:
+        made = {"id": f"batch-{call.headers['authorization']}\x1b[31m"}
+        return Answer({**server.create(call.body), **made}) if call.path == "POST /batches" else None
+
+    said: list[str] = []
+    with caplog.at_level(logging.DEBUG), serving(JudgeServer(misbehave=echo)) as server:
+        with pytest.raises(JudgeError, match=r"does not know batch batch-Bearer \[key\]") as caught:
+            judged(server, tmp_path, 3, said)
+        server.misbehave = lambda _number, _call: None
+        server.endings = [("failed", 0), ("expired", 2), ("completed", 2)]
+        server.batch_errors = [{"code": KEY, "message": KEY}]
+        server.say = lambda text: KEY if "number 0" in text else None
+        regular = server.completion
+        server.completion = lambda asked: {**regular(asked), "system_fingerprint": KEY}  # type: ignore[method-assign]
+        judges = [judged(server, tmp_path, 4, said, store=tmp_path / "second.sqlite")[0] for _ in range(2)]
+    assert [dict(judge.report.unjudged) for judge in judges] == [{"stopped": 4}, {"unparsable": 1}]
+    shown = "".join([str(caught.value), *said, *(judge.report.message for judge in judges)])
+    assert "[key]: [key]" in shown
+    assert KEY not in shown
+    assert "\x1b" not in shown
+    assert "/batches" in caplog.text
+    assert KEY not in "".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
+    assert not any(KEY.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
 def test_a_batch_that_was_cancelled_keeps_its_verdicts_and_the_same_call_asks_for_the_rest(tmp_path: Path) -> None:
@@ -106,7 +224,7 @@ def test_another_model_in_a_batch_ends_the_run_and_the_verdicts_of_the_right_one
     with serving(server), pytest.raises(JudgeError, match=f"'gpt-5' replied, not '{SNAPSHOT}'"):
         judged(server, tmp_path, 5)
     with VerdictStore(tmp_path / "verdicts.sqlite") as store:
-        assert {kept.judge for kept in store.verdicts()} == {SNAPSHOT}
+        assert {kept.judge for kept in store.verdicts()} == {server.name()}
         assert len(list(store.verdicts())) == 4
         assert store.spent_usd() == pytest.approx(5 * PRICE / 2)
 
@@ -119,7 +237,7 @@ def test_a_direct_run_does_not_pay_for_what_a_batch_was_asked(tmp_path: Path) ->
         process.communicate()
         judge, verdicts = judged(server, tmp_path, 8, batch=False)
         assert verdicts == ["stopped"] * 6 + [True] * 2
-        assert "--batch picks it up" in judge.report.message
+        assert "--batch waits for it" in judge.report.message
         server.polls = 0
         said: list[str] = []
         judge, verdicts = judged(server, tmp_path, 8, said, max_usd=0.0)  # its money was granted when it was made
@@ -176,8 +294,8 @@ def test_a_batch_that_the_server_does_not_know_is_the_keys_fault_until_it_is_old
         import time
 
         ledger = BatchLedger(store)
-        batch = StoredBatch("nonce", server.url, SNAPSHOT, SNAPSHOT, time.time(), "batch_lost")
-        ledger.note(batch, {verdict_key(request, SNAPSHOT): BatchItem(request, again=False)})
+        lost = StoredBatch("nonce", server.url, SNAPSHOT, SNAPSHOT, time.time(), "batch_lost")
+        ledger.note(lost, {verdict_key(request, server.name()): BatchItem(request, again=False)})
         with pytest.raises(JudgeError, match="does not know batch batch_lost"):
             judged(server, tmp_path, 1)
         store.connection.execute("UPDATE batches SET made_at = 0")

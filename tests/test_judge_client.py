@@ -22,14 +22,16 @@ from sarlang_hf.scoring.judge import JudgeRequest
 from sarlang_hf.scoring.judge.budget import Budget
 from sarlang_hf.scoring.judge.client import Completion, JudgeClient, Transient
 from sarlang_hf.scoring.judge.environment import JudgeSettings, settings_from_environment
+from sarlang_hf.scoring.judge.exchange import export_verdicts, import_verdicts
 from sarlang_hf.scoring.judge.pacing import Gate, Pacing, retry_after
 from sarlang_hf.scoring.judge.prices import estimate
 from sarlang_hf.scoring.judge.prompts import call_parameters, messages, request_for
 from sarlang_hf.scoring.judge.run import ask, open_judge
-from sarlang_hf.scoring.judge.store import VerdictStore
+from sarlang_hf.scoring.judge.store import VerdictStore, verdict_key
+from sarlang_hf.scoring.judge.stored_judge import StoredJudge
 
-VARIABLES = ("SARLANG_JUDGE", "SARLANG_JUDGE_MODEL", "SARLANG_JUDGE_MAX_USD", "OPENAI_API_KEY", "OPENAI_BASE_URL",
-             "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT", "OPENAI_API_VERSION")  # fmt: skip
+VARIABLES = ("SARLANG_JUDGE", "SARLANG_JUDGE_MODEL", "SARLANG_JUDGE_MAX_USD", "SARLANG_JUDGE_PRICES", "OPENAI_API_KEY",
+             "OPENAI_BASE_URL", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT", "OPENAI_API_VERSION")  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -138,6 +140,24 @@ def test_a_call_waits_for_money_that_others_may_give_back() -> None:
     assert asyncio.run(scenario()) == (True, False)
 
 
+def test_nobody_enters_before_the_time_that_a_refusal_names() -> None:
+    async def scenario() -> tuple[bool, float, float]:
+        gate, clock = Gate(start=4, most=4), asyncio.get_running_loop().time
+        refused = await gate.enter()
+        gate.leave()
+        earliest = clock() + 0.05
+        gate.throttled(refused, 0.05)
+        others = [asyncio.create_task(gate.enter()) for _ in range(2)]
+        await asyncio.sleep(0)
+        early = any(other.done() for other in others)
+        await asyncio.gather(*others)
+        return early, earliest, clock()
+
+    early, earliest, entered = asyncio.run(scenario())
+    assert not early
+    assert entered >= earliest
+
+
 # Settings.
 
 
@@ -182,7 +202,10 @@ def test_each_protocol_has_its_model(protocol: Any, model: str) -> None:
         ({"SARLANG_JUDGE": "openai", "OPENAI_BASE_URL": "http://h:x/v1"}, "is no web address"),
         ({"SARLANG_JUDGE": "openai", "OPENAI_BASE_URL": "ftp://h/v1"}, "is no web address"),
         ({"SARLANG_JUDGE": "azure"}, "AZURE_OPENAI_ENDPOINT: is not set"),
-        ({"SARLANG_JUDGE": "azure", "AZURE_OPENAI_ENDPOINT": "https://r.example"}, "SARLANG_JUDGE_MODEL: is not set"),
+        (
+            {"SARLANG_JUDGE": "azure", "AZURE_OPENAI_ENDPOINT": "https://r.example"},
+            r"SARLANG_JUDGE_MODEL \(--judge-model\): is not set",
+        ),
     ],
 )
 def test_unusable_values_are_named(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], named: str) -> None:
@@ -190,6 +213,119 @@ def test_unusable_values_are_named(monkeypatch: pytest.MonkeyPatch, variables: d
         monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match=named):
         settings_from_environment("strict")
+
+
+def test_a_server_that_is_not_openais_is_asked_for_a_model_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="the server is not OpenAI's") as caught:
+        settings_from_environment("strict", provider="openai", base_url="http://localhost:8000/v1")
+    assert caught.value.place == "SARLANG_JUDGE_MODEL (--judge-model)"
+    assert "localhost:8000" in caught.value.remedy
+    monkeypatch.setenv("SARLANG_JUDGE_MODEL", "m")
+    assert settings_from_environment("strict", provider="openai", base_url="http://localhost:8000/v1")
+    monkeypatch.delenv("SARLANG_JUDGE_MODEL")
+    assert settings_from_environment("strict", provider="openai", base_url="https://eu.api.openai.com/v1")
+
+
+@pytest.mark.parametrize(
+    ("provider", "base_url", "name"),
+    [
+        ("openai", None, SNAPSHOT),
+        ("openai", "https://eu.api.openai.com/v1", SNAPSHOT),
+        ("azure", "https://mine.openai.azure.com", SNAPSHOT),
+        ("azure", "https://mine.cognitiveservices.azure.com", SNAPSHOT),
+        ("openai", "http://localhost:8000/v1", f"{SNAPSHOT}@localhost:8000"),
+        ("openai", "https://API.Example.org/openai/v1", f"{SNAPSHOT}@api.example.org"),
+        ("openai", "http://[::1]:8000/v1", f"{SNAPSHOT}@[::1]:8000"),
+        ("openai", "https://openai.com.evil.example/v1", f"{SNAPSHOT}@openai.com.evil.example"),
+        ("openai", "https://evilopenai.com/v1", f"{SNAPSHOT}@evilopenai.com"),
+        ("openai", "https://mine.openai.azure.com/openai/v1", f"{SNAPSHOT}@mine.openai.azure.com"),  # a deployment's name is free
+        ("azure", "https://gateway.example", f"{SNAPSHOT}@gateway.example"),
+        ("azure", "https://api.openai.com", f"{SNAPSHOT}@api.openai.com"),
+    ],
+)
+def test_only_openai_and_azure_have_models_without_their_host(provider: Any, base_url: str | None, name: str) -> None:
+    assert JudgeSettings("strict", provider, "m", base_url, 5.0, Path("s"), None, batch=False).name_of(SNAPSHOT) == name
+
+
+def test_verdicts_of_another_server_do_not_pass_for_openais(tmp_path: Path) -> None:
+    """A server that calls itself by the name of OpenAI's snapshot; then OpenAI is to be asked the same."""
+    with serving(JudgeServer(model=SNAPSHOT)) as server:
+        judge = opened(impatient(server, tmp_path))
+        assert {verdict.judge for verdict in ask(judge, inquiries(3))} == {server.name()} == {judge.name}
+    with VerdictStore(tmp_path / "verdicts.sqlite") as store:
+        assert {kept.judge for kept in store.verdicts()} == {server.name()}
+        export_verdicts(store, tmp_path / "v.jsonl")
+    with VerdictStore(tmp_path / "theirs.sqlite") as theirs:
+        assert import_verdicts(theirs, tmp_path / "v.jsonl").added == 3
+        assert theirs.get([verdict_key(request, SNAPSHOT) for request in inquiries(3)]) == {}
+    openais = StoredJudge(SNAPSHOT, tmp_path / "verdicts.sqlite")
+    assert {verdict.verdict for verdict in ask(openais, inquiries(3))} == {None}
+    assert [found.verdict for found in ask(judge.stored(), inquiries(4))] == [True, True, True, None]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://gpu7:8000/v1", "http://10.0.0.7/v1", "http://api.openai.com/v1", "http://localhost.evil/v1"]
+)
+def test_a_key_does_not_travel_for_all_to_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str) -> None:
+    settings = JudgeSettings("strict", "openai", SNAPSHOT, url, 5.0, tmp_path / "s", None, batch=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789")
+    for make in (opened, JudgeClient):
+        with pytest.raises(UsageError, match="over plain http") as caught:
+            make(settings)
+        assert "0123456789" not in str(caught.value)
+    monkeypatch.setenv("OPENAI_API_KEY", "EMPTY")  # a placeholder
+    opened(settings)
+
+
+@pytest.mark.parametrize(
+    ("url", "notes"),
+    [
+        ("https://openrouter.example/api/v1", ["Note: OPENAI_API_KEY is sent to openrouter.example."]),
+        ("http://localhost:8000/v1", []),
+        ("http://127.0.0.2:8000/v1", []),
+        ("http://[::1]:8000/v1", []),
+        (None, []),
+    ],
+)
+def test_a_key_that_goes_elsewhere_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str | None, notes: list[str]
+) -> None:
+    settings, said = JudgeSettings("strict", "openai", SNAPSHOT, url, 5.0, tmp_path / "s", None, batch=False), []
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789")
+    opened(settings, said)
+    assert said == notes
+
+
+@pytest.mark.parametrize("given", ["variable", "option"])
+def test_a_cap_that_was_asked_for_needs_a_price(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: str) -> None:
+    monkeypatch.setenv("SARLANG_JUDGE", "openai")
+    ours: Any = {"model": "my-own-7b", "base_url": "http://localhost:8000/v1", "store": tmp_path / "v.sqlite"}
+    settings = settings_from_environment("strict", **ours)
+    assert settings
+    opened(settings)  # the cap is the default one
+    if given == "variable":
+        monkeypatch.setenv("SARLANG_JUDGE_MAX_USD", "2")
+    capped = settings_from_environment("strict", max_usd=2.0 if given == "option" else None, **ours)
+    assert capped
+    with pytest.raises(UsageError, match="price of 'my-own-7b' is not known") as caught:
+        opened(capped)
+    assert "SARLANG_JUDGE_PRICES, --prices" in caught.value.remedy
+    for name in ("my-own-7b", "my-own-7b@localhost:8000"):
+        (tmp_path / "p.yaml").write_text(f'models: {{"{name}": {{input: 0, output: 0}}}}\n')
+        opened(replace(capped, prices=tmp_path / "p.yaml"))
+
+
+def test_a_price_table_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SARLANG_JUDGE", "openai")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789")
+    monkeypatch.setenv("SARLANG_JUDGE_PRICES", str(tmp_path / "absent.yaml"))
+    settings = settings_from_environment("strict")
+    assert settings
+    with pytest.raises(UsageError, match=r"absent\.yaml: cannot be read.*\n.*SARLANG_JUDGE_PRICES, --prices"):
+        opened(settings)
+    settings = settings_from_environment("strict", prices=tmp_path / "other.yaml")
+    assert settings
+    assert settings.prices == tmp_path / "other.yaml"
 
 
 @pytest.mark.parametrize("url", ["https://user:hunter2@host/v1", "http://host/v1?api-key=hunter2", "http://host/v1#hunter2"])
@@ -286,10 +422,10 @@ def azure_key(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_azure_is_asked_by_deployment(tmp_path: Path) -> None:
     with serving(JudgeServer(model=SNAPSHOT)) as server:
         judge = opened(azure(server, tmp_path))
-        assert judge.name == "judge-1"
+        assert judge.name == server.name("judge-1")
         verdicts = ask(judge, inquiries(5))
-        assert opened(azure(server, tmp_path)).name == SNAPSHOT  # the store remembers
-    assert {verdict.judge for verdict in verdicts} == {SNAPSHOT} == {judge.name}
+        assert opened(azure(server, tmp_path)).name == server.name()  # the store remembers
+    assert {verdict.judge for verdict in verdicts} == {server.name()} == {judge.name}
     assert {call.path for call in server.calls} == {"/openai/deployments/judge-1/chat/completions?api-version=2024-10-21"}
     assert {call.headers["api-key"] for call in server.calls} == {"azure-0123456789"}
     assert server.completed == 5
@@ -303,8 +439,43 @@ def test_an_alias_is_asked_alone_until_a_reply_names_the_snapshot(tmp_path: Path
         ask(opened(azure(server, tmp_path)), inquiries(12))
         assert running[0] == 1
         assert server.completed == 12
-        assert ask(opened(azure(server, tmp_path)), inquiries(12))[0].judge == SNAPSHOT
+        assert ask(opened(azure(server, tmp_path)), inquiries(12))[0].judge == server.name()
         assert server.completed == 12  # its verdicts are found by what the alias stood for
+
+
+@pytest.mark.usefixtures("azure_key")
+def test_an_alias_that_was_never_asked_meets_imported_verdicts_after_one_call(tmp_path: Path) -> None:
+    """The cap pays for the one call that tells the snapshot, not for the fifty that the file makes needless."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with serving(JudgeServer(model=SNAPSHOT)) as server:
+        ask(opened(azure(server, elsewhere)), inquiries(50))
+        with VerdictStore(elsewhere / "verdicts.sqlite") as store, VerdictStore(tmp_path / "verdicts.sqlite") as own:
+            export_verdicts(store, tmp_path / "v.jsonl")
+            import_verdicts(own, tmp_path / "v.jsonl")
+        server.verdict = lambda _text: False  # what the file says stands
+        said: list[str] = []
+        judge = opened(replace(azure(server, tmp_path), max_usd=1.5 * most_usd(inquiries(1))), said)
+        assert [verdict.verdict for verdict in ask(judge, inquiries(50))] == [True] * 50
+    assert (server.asked, judge.report.calls, judge.report.cached) == (51, 1, 49)
+    assert len(said) == 1
+    assert "1 call to learn which model replies" in said[0]
+    assert judge.name == server.name()
+
+
+@pytest.mark.usefixtures("azure_key")
+def test_the_call_that_an_alias_needs_is_within_the_cap_and_so_is_what_follows(tmp_path: Path) -> None:
+    one = most_usd(inquiries(1))
+    with serving(JudgeServer(model=SNAPSHOT)) as server:
+        with pytest.raises(UsageError, match=r"1 call may cost .* nothing was asked"):
+            ask(opened(replace(azure(server, tmp_path), max_usd=0.9 * one)), inquiries(20))
+        assert server.asked == 0
+        judge = opened(replace(azure(server, tmp_path), max_usd=5 * one))
+        with pytest.raises(UsageError, match=r"19 calls may cost .* nothing more was asked"):
+            ask(judge, inquiries(20))
+        assert (server.asked, judge.report.calls) == (1, 1)
+        assert judge.report.cost_usd > 0
+        assert [verdict.verdict for verdict in ask(judge.stored(), inquiries(20))].count(True) == 1
 
 
 @pytest.mark.usefixtures("azure_key")
@@ -318,7 +489,7 @@ def test_an_alias_that_comes_to_stand_for_another_snapshot_stops_the_run(tmp_pat
             ask(opened(azure(server, tmp_path)), inquiries(40))
     assert caught.value.exit_code == 2
     with VerdictStore(tmp_path / "verdicts.sqlite") as store:
-        assert {kept.judge for kept in store.verdicts()} == {SNAPSHOT}
+        assert {kept.judge for kept in store.verdicts()} == {server.name()}
 
 
 ATTACKS = [
@@ -434,7 +605,7 @@ def test_a_reply_without_usage_costs_the_most_it_can(tmp_path: Path) -> None:
 
 
 def test_an_estimate_above_the_cap_asks_nothing(tmp_path: Path) -> None:
-    with serving() as server, pytest.raises(UsageError, match="SARLANG_JUDGE_MAX_USD: 30 calls may cost"):
+    with serving() as server, pytest.raises(UsageError, match=r"SARLANG_JUDGE_MAX_USD \(--max-usd\): 30 calls may cost"):
         ask(opened(impatient(server, tmp_path, max_usd=0.0001)), inquiries(30))
     assert server.asked == 0
 

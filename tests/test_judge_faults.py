@@ -24,7 +24,7 @@ from sarlang_hf.errors import JudgeError, OutputError
 from sarlang_hf.scoring.judge.environment import JudgeSettings
 from sarlang_hf.scoring.judge.pacing import Pacing
 from sarlang_hf.scoring.judge.run import ask, open_judge
-from sarlang_hf.scoring.judge.store import VerdictStore
+from sarlang_hf.scoring.judge.store import VerdictStore, verdict_key
 
 KEY = "sk-test-0123456789abcdef"
 
@@ -183,14 +183,74 @@ def test_a_server_that_only_fails_is_given_up_on_long_before_the_last_request(tm
     assert judge.report.unjudged["stopped"] >= 1000 - 28
 
 
+def test_prose_on_every_tenth_request_and_an_empty_account_do_not_keep_reruns_from_finishing(tmp_path: Path) -> None:
+    """On a rerun the requests that got prose would come first, back to back: more of them than the run puts up with."""
+    broke = Answer({"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}}, 429)
+    prose = [f'number {number}"' for number in range(0, 200, 10)]
+    patience = Pacing(base_s=0.001, breaker=5)
+    server = JudgeServer(say=lambda text: "Well." if any(name in text for name in prose) else None)
+    server.misbehave = lambda n, _call: broke if n >= 110 else None
+    with serving(server):
+        ask(opened(impatient(server, tmp_path, pacing=patience, concurrency=1)), inquiries(200))
+        assert server.completed == 110  # the first 100 requests, of which ten twice
+        server.misbehave = lambda _n, _call: None
+        judge = opened(impatient(server, tmp_path, pacing=patience, concurrency=1))
+        reasons = [verdict.reason for verdict in ask(judge, inquiries(200))]
+        assert reasons == ["unparsable" if number % 10 == 0 else "" for number in range(200)]
+        assert "in a row" not in judge.report.message
+        assert server.completed == 110 + (90 + 2 * 10) + 10  # new ones as ever, known ones once
+        assert all(any(name in call.text for name in prose[:10]) for call in server.calls[-10:])  # and last
+        server.say = lambda _text: None
+        assert [verdict.reason for verdict in ask(opened(impatient(server, tmp_path)), inquiries(200))] == [""] * 200
+
+
+def test_known_prose_alone_does_not_end_a_run(tmp_path: Path) -> None:
+    with serving(JudgeServer(say=lambda text: "Well." if "even" in text else None)) as server:
+        settings = impatient(server, tmp_path, pacing=Pacing(base_s=0.001, breaker=3), concurrency=1)
+        for calls in (10 + 2 * 10, 10):
+            judge, before = opened(settings), server.completed
+            assert [verdict.reason for verdict in ask(judge, inquiries(20)[::-1])] == ["", "unparsable"] * 10
+            assert server.completed == before + calls
+
+
+def test_refusals_of_single_requests_do_not_end_a_run_that_works(tmp_path: Path) -> None:
+    refusal = error(400, "content_filter")
+    with serving(JudgeServer(misbehave=lambda _n, call: refusal if "even" in call.text else None)) as server:
+        settings = impatient(server, tmp_path, pacing=Pacing(base_s=0.001, breaker=3), concurrency=1)
+        ordered = sorted(inquiries(20), key=lambda request: "even" in request.prediction)
+        for asked in (ordered, ordered, [*ordered[10:], *inquiries(24)[20:]]):
+            assert "stopped" not in {verdict.reason for verdict in ask(opened(settings), asked)}
+        assert {verdict.reason for verdict in ask(opened(settings), inquiries(40)[24::2])} == {"failed", "stopped"}
+
+
+def test_a_request_that_was_given_up_is_free_for_others_at_once(tmp_path: Path) -> None:
+    """Looked at while the run that has given it up goes on with the next one."""
+    free: list[bool] = []
+
+    def answer(_number: int, call: Call) -> Answer | None:
+        if "number 1" in call.text:
+            with VerdictStore(tmp_path / "verdicts.sqlite") as other:
+                free.append(other.claim(verdict_key(inquiries(1)[0], server.name())))
+        return error(500) if "number 0" in call.text else None
+
+    with serving(JudgeServer(misbehave=answer)) as server:
+        verdicts = ask(opened(impatient(server, tmp_path, concurrency=1)), inquiries(2))
+    assert [verdict.reason for verdict in verdicts] == ["failed", ""]
+    assert free == [True]
+
+
 def test_another_model_in_a_reply_ends_the_run_and_what_came_before_is_kept(tmp_path: Path) -> None:
     with serving() as server:
         regular = server.completion
         wrong = Answer({**regular({"model": "gpt-5", "messages": [{"content": ""}], "response_format": 1})})
         server.misbehave = lambda n, _call: wrong if n == 20 else None
+        judge = opened(impatient(server, tmp_path, concurrency=2))
         with pytest.raises(JudgeError, match=f"'gpt-5' replied, not '{SNAPSHOT}'"):
-            ask(opened(impatient(server, tmp_path, concurrency=2)), inquiries(100))
+            ask(judge, inquiries(100))
         assert server.asked <= 22
+        known = [verdict.verdict for verdict in ask(judge.stored(), inquiries(100))]
+        assert (known.count(True), known.count(None)) == (server.completed - 1, 101 - server.completed)
+        assert server.asked <= 22  # nobody was asked for that
     with VerdictStore(tmp_path / "verdicts.sqlite") as store:
         assert len(list(store.verdicts())) == server.completed - 1
 
@@ -216,6 +276,12 @@ def another_process(server: JudgeServer, folder: Path, count: int, *, before: st
     code = ASKING.format(url=server.url, folder=str(folder), changes=changes, count=count, before=before)
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen([sys.executable, "-c", code], **pipes)
+
+
+def kept(folder: Path) -> int:
+    """How many verdicts a store holds."""
+    with VerdictStore(folder / "verdicts.sqlite") as store:
+        return len(list(store.verdicts()))
 
 
 def wait_until(happened: Callable[[], bool]) -> None:
@@ -253,6 +319,21 @@ def test_an_interrupted_run_says_so_and_ends_at_once(tmp_path: Path) -> None:
     assert (judge.report.calls, judge.report.cached) == (40, 10)
 
 
+def test_an_interrupted_command_says_what_is_kept_and_exits_with_130(tmp_path: Path) -> None:
+    (tmp_path / "answers.csv").write_text("".join(f"{n}.png,it may be {n},what is it?,ship\n" for n in range(12)))
+    with serving(JudgeServer(misbehave=lambda n, _call: Answer(delay_s=60.0) if n >= 4 else None)) as server:
+        options = ["--judge-url", server.url, "--judge-model", "m", "--verdict-store", str(tmp_path / "verdicts.sqlite")]
+        command = [sys.executable, "-m", "sarlang_hf.cli", "score", str(tmp_path / "answers.csv"), "--judge", "openai", *options]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: kept(tmp_path) == 4)
+        process.send_signal(signal.SIGINT)
+        errors = process.communicate(timeout=20)[1]
+    assert process.returncode == 128 + signal.SIGINT
+    assert "verdicts so far are kept" in errors
+    assert "Traceback" not in errors
+    assert kept(tmp_path) == 4
+
+
 def test_two_processes_on_one_store_never_pay_twice(tmp_path: Path) -> None:
     with serving(JudgeServer(latency_s=0.005)) as server:
         processes = [another_process(server, tmp_path, 60, before="sys.stdin.readline()", concurrency=3) for _ in range(2)]
@@ -281,11 +362,10 @@ def test_a_full_disk_stops_before_more_is_paid(tmp_path: Path) -> None:
         paid = server.completed
         assert "OutputError" in errors
         assert paid < 150
-        with VerdictStore(tmp_path / "verdicts.sqlite") as store:
-            kept = len(list(store.verdicts()))
-        assert 0 < kept <= paid <= kept + 4
+        safe = kept(tmp_path)
+        assert 0 < safe <= paid <= safe + 4
         assert len(ask(opened(impatient(server, tmp_path)), inquiries(150))) == 150
-    assert server.completed == 150 + paid - kept
+    assert server.completed == 150 + paid - safe
 
 
 def test_a_folder_that_cannot_be_written_is_found_before_any_call(tmp_path: Path) -> None:

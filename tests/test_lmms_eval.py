@@ -207,10 +207,12 @@ def outcomes(tmp_path_factory, demo_dataset):
     written = _written_tasks(folder, demo_dataset)
     sarlang, group = ["--tasks", "sarlang_vqa"], ["--tasks", "sarlang"]
     tiny = ["--model", "qwen2_5_vl", "--model_args", TINY, "--batch_size", "4", "--limit", "8", "--log_samples"]
+    simple = ["--force_simple", "--gen_kwargs", "temperature=0,max_new_tokens=8"]
     gold = ["--model", "sarlang_gold", "--model_args", "touch_images=True"]
     runs = {
         "tiny": ([*tiny, *group, "--output_path", "out"], here),
-        "tiny_blind": ([*tiny, *group, "--output_path", "out", "--force_simple"], {**here, "SARLANG_VISION": "none"}),
+        "tiny_blind": ([*tiny, *group, "--output_path", "out"], {**here, "SARLANG_VISION": "none"}),
+        "simple": ([*tiny, *sarlang, *simple, "--output_path", "simple"], {**here, "SARLANG_VISION": "none"}),
         "views": ([*gold, "--tasks", ",".join(VIEWS), "--output_path", "views"], {**everything, "SARLANG_VISION": "shuffled"}),
         "captions_asked": ([*gold, "--tasks", "sarlang_cap"], no_captions),
         "toy": (["--model", "dummy", "--tasks", "toy", "--include_path", "toy"], nowhere),
@@ -278,7 +280,16 @@ def test_a_run_without_images_stands_beside_the_one_with_them_as_its_vision_gain
     assert (gap.name, gap.against, gap.n) == ("vision_gain", "none", 8)
     metrics = {f"{kind}_{metric}" for kind in ("complex", "concise") for metric in ("rouge_l", "cider", "bleu_4")}
     assert {gap.metric for gap in blind["sarlang_cap"].gaps} == metrics
-    assert "vision gain over none" in ends["tiny_blind"]["err"]
+    assert "vision gain, image minus none" in ends["tiny_blind"]["err"]
+
+
+def test_a_run_asked_otherwise_has_another_name(outcomes):
+    ends, folder = outcomes
+    assert ends["simple"]["code"] == 0, ends["simple"]["err"]
+    (file,) = (folder / "simple").rglob("sarlang_scorecard.json")
+    card = read_scorecards(file)["sarlang_vqa"]
+    assert card.model == f"qwen2_5_vl({TINY})[max_new_tokens=8,temperature=0,force_simple]"
+    assert (card.vision, card.overall.n) == ("none", 8)
 
 
 def test_every_view_runs_and_the_reference_answers_are_right(outcomes):

@@ -48,6 +48,9 @@ SHAPES = [
     ("i.jsonl", jsonl(sample("sarlang_cap", "image_id", "coco/1")), "samples"),
     ("other-task.jsonl", jsonl({"doc_id": 0, "exact_match": 1.0}), "questions"),  # its reader says what is missing
     ("three.csv", "a,b,c\n", "questions"),
+    ("five.csv", "0001.png,a ship,What is it?,ship,0.93\n", "official_vqa"),
+    ("semicolons-inside.csv", "0001.png,a ship; or two,What is it?,ship\n", "official_vqa"),
+    ("semicolon-inside.csv", "question_id,prediction; free text\n", "questions"),
 ]
 
 
@@ -63,6 +66,34 @@ def test_a_file_without_a_readable_first_row_is_named(tmp_path, name, content):
     with pytest.raises(PredictionsError) as caught:
         shape_of(written(tmp_path, name, content))
     assert name in caught.value.place
+
+
+@pytest.mark.parametrize(
+    ("content", "separator"),
+    [
+        ("question_id;prediction\nq1;two\n", "semicolons"),
+        ("0001.png;a ship, or two;What is it?;ship\n", "semicolons"),
+        ("image_id\tprediction\n", "tabs"),
+        ("sep=;\nquestion_id;prediction\n", "semicolons"),
+    ],
+)
+def test_another_separator_than_the_comma_is_named(tmp_path, content, separator):
+    with pytest.raises(PredictionsError, match=f"separated by {separator}"):
+        shape_of(written(tmp_path, "x.csv", content))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.csv", "image_id,question,answer,prediction\ncoco/1,Is it?,yes,no\n"),
+        ("x.csv", "image_id,prediction,question,answer\ncoco/1,no,Is it?,yes\n"),
+        ("x.jsonl", jsonl({"image_id": "coco/1", "question": "Is it?", "prediction": "no"})),
+    ],
+)
+def test_answers_named_by_their_image_are_not_taken_for_captions(tmp_path, name, content):
+    with pytest.raises(PredictionsError, match=r"line 1.*make captions, but there is a question") as caught:
+        shape_of(written(tmp_path, name, content))
+    assert "question_id" in caught.value.remedy
 
 
 # --- samples of lmms-eval ----------------------------------------------------------------------------------------------------
@@ -153,7 +184,18 @@ def test_answers_to_the_same_file_belong_together_whatever_was_answered(tmp_path
     ("content", "problem"),
     [
         ("a.png,x,Is it?,yes\nb.png,x,Is it?\n", "line 2.*3 fields, not image"),
-        ("Image, Predict, Question, Ground Truth\na.png,x,Is it?,yes\n", "line 1.*looks like a header"),
+        *[
+            (f"{header}\na.png,x,Is it?,yes\n", "line 1.*looks like a header")
+            for header in (
+                "Image, Predict, Question, Ground Truth",
+                "question_id,image_id,question,answer",
+                "id,prediction,question,answer",
+                "image_name,predicted_answer,question,ground_truth",
+                "uid,text,query,gold",
+                "a,b,QUESTION,d,e",
+                "name,Model Output,asked,wanted",
+            )
+        ],
         ('a.png,x,Is it?,yes\nb.png,"x,Is it?,yes\n', "line 2.*broken CSV"),
     ],
 )
@@ -161,6 +203,19 @@ def test_an_official_csv_that_would_mix_up_answers_is_refused(tmp_path, content,
     path = written(tmp_path, "x.csv", content)
     with pytest.raises(PredictionsError, match=f"(?s){problem}"):
         read_own_gold(path, "official_vqa")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["image", "no answer", "Is there an answer?", "no"],
+        ["image_1.png", "three", "Count ships", "3"],
+        ["a.png", "yes", "Count ships", "2"],
+        ["", "", "", ""],
+    ],
+)
+def test_a_first_row_of_answers_is_no_header(tmp_path, row):
+    assert [(answer.prediction, answer.gold) for answer in read_csv(tmp_path, [row]).answers] == [(row[1], row[3])]
 
 
 def test_official_captions_are_rows_of_their_own(tmp_path):

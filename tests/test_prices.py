@@ -13,6 +13,7 @@ from sarlang_hf.errors import UsageError
 from sarlang_hf.scoring.answers import PROTOCOLS, Protocol
 from sarlang_hf.scoring.judge.prices import Price, Prices, estimate, input_bound, output_bound
 from sarlang_hf.scoring.judge.prompts import DEFAULT_MODEL, request_for
+from sarlang_hf.scoring.judge.requests import JudgeRequest
 
 
 @pytest.mark.parametrize(
@@ -106,6 +107,17 @@ def test_a_table_that_holds_anything_but_prices(tmp_path: Path, content: str | b
     assert problem in caught.value.problem
 
 
+def test_a_table_without_an_end_is_not_read() -> None:
+    with pytest.raises(UsageError, match="no regular file"):
+        Prices.load(Path("/dev/zero"))
+
+
+def test_a_table_that_is_too_large(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_bytes(b"#" * (2**20 + 1))
+    with pytest.raises(UsageError, match="larger than 1 MiB"):
+        Prices.load(tmp_path / "p.yaml")
+
+
 def test_an_absent_table(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         Prices.load(tmp_path / "absent.yaml")
@@ -133,6 +145,15 @@ def test_the_bound_of_a_typical_request_is_above_its_tokens_but_not_far(protocol
     )
     counted = max(COUNTED[protocol])
     assert counted < input_bound(request) < 2.5 * counted
+
+
+# The same count of a request whose three texts are empty: what is left is English, of which three bytes may count as a token.
+COUNTED_EMPTY = {"strict": (263, 260), "released": (85, 85), "paper": (70, 70)}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_bound_holds_for_the_prompt_alone(protocol: Protocol) -> None:
+    assert max(COUNTED_EMPTY[protocol]) < input_bound(JudgeRequest(protocol, "", "", ""))
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=60), st.sampled_from(PROTOCOLS))

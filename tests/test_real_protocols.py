@@ -155,7 +155,7 @@ def test_real_questions_under_every_protocol(real_dataset: Path, made_up: dict[s
         if before.verdict is not None or before.rule == "missing":
             assert after == before
         else:
-            assert (after.rule, after.judge) == ("judge", settings.model)
+            assert (after.rule, after.judge) == ("judge", server.name())
     decided = [verdict for verdict in judged.verdicts if verdict.rule == "judge"]
     assert 0 < calls <= len(decided)
     assert judge.report.calls == calls
@@ -165,7 +165,7 @@ def test_real_questions_under_every_protocol(real_dataset: Path, made_up: dict[s
     if protocol == "paper":
         assert len(decided) == len(made_up)
     assert judged.scorecard.cost_usd == pytest.approx(judge.report.cost_usd)
-    assert f"|protocol={protocol}|judge={settings.model}|prompt=" in judged.scorecard.signature
+    assert f"|protocol={protocol}|judge={server.name()}|prompt=" in judged.scorecard.signature
 
 
 def test_released_on_real_questions_is_the_official_script(real_dataset: Path, made_up: dict[str, str], tmp_path: Path):

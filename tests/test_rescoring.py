@@ -13,15 +13,15 @@ from judge_server import JudgeServer, serving
 
 import sarlang_hf.scoring.captions as metrics
 from sarlang_hf.cli import sarlang
-from sarlang_hf.cli.rescoring import TASKS
+from sarlang_hf.cli.scoring_options import TASKS
 from sarlang_hf.data import DatasetFolder, open_dataset
 from sarlang_hf.errors import DatasetNotFoundError, PredictionsError, UsageError
 from sarlang_hf.scoring.answers import FAILED_REQUEST, JUDGES, PROTOCOLS
 from sarlang_hf.scoring.caption_rows import read_captions
-from sarlang_hf.scoring.offline import Setting, judge_predictions
+from sarlang_hf.scoring.offline import Part, Setting, judge_predictions
 from sarlang_hf.scoring.scorecard import SCORECARD_FILE, read_scorecards, write_scorecards
-from sarlang_hf.scoring.verdicts import VERDICTS_FILE, read_verdicts
-from sarlang_hf.tasks.views import VIEWS
+from sarlang_hf.scoring.verdicts import VERDICTS_FILE, read_verdicts, write_verdicts
+from sarlang_hf.tasks.views import VIEWS, choose
 
 
 @pytest.fixture(autouse=True)
@@ -303,9 +303,10 @@ def test_judging_logged_samples_finishes_the_run_in_its_own_folder(dataset, samp
     card = read_scorecards(folder / SCORECARD_FILE)["sarlang_vqa"]
     n = len(open_answers(dataset))
     assert card.overall.value == (n - 3) / n
-    assert (card.protocol, card.judge, card.vision, card.model) == ("paper", "local", "grey", "tiny,revision=1")
+    name = server.name("local")
+    assert (card.protocol, card.judge, card.vision, card.model) == ("paper", name, "grey", "tiny,revision=1")
     verdicts = read_verdicts(folder / VERDICTS_FILE)
-    assert {(verdict.rule, verdict.judge) for verdict in verdicts} == {("judge", "local")}
+    assert {(verdict.rule, verdict.judge) for verdict in verdicts} == {("judge", name)}
     assert card.signature in again.stdout
 
 
@@ -338,7 +339,7 @@ def test_judge_prints_scorecards_by_file_and_writes_nothing_where_no_run_is(tmp_
     with serving(JudgeServer(verdict=lambda text: '"oval"' in text)) as server:
         result = judge(path, dataset, server, "--json")
     record = json.loads(result.stdout)[str(path)]
-    assert (record["judge"], record["overall"]["n_unjudged"]) == ("local", 1)
+    assert (record["judge"], record["overall"]["n_unjudged"]) == (server.name("local"), 1)
     assert "nothing is written" in result.stderr
     assert {file.name for file in tmp_path.iterdir()} <= {"VQA_result.csv", "cache"}
 
@@ -356,6 +357,181 @@ def test_the_cap_holds_for_all_files_together(tmp_path, dataset):
         assert server.completed == 3
     assert isinstance(result.exception, UsageError)
     assert "more than the $1 " in str(result.exception)
+
+
+def lite_answers(dataset: DatasetFolder) -> dict[str, str]:
+    rows = choose(dataset, "sarlang_vqa_lite").rows
+    questions = dataset.questions("test")
+    return {row["question_id"]: row["answer"] for row in (questions if rows is None else questions.take(rows)).to_pylist()}
+
+
+def test_the_cap_holds_for_all_protocols_together(tmp_path, dataset):
+    """Runs of two protocols have two judges; what one of them has spent the other lacks."""
+    answers = dict(list(open_answers(dataset).items())[:3])
+    paths = [logged(tmp_path / protocol, answers) for protocol in ("strict", "paper")]
+    for path in paths:
+        judged = judge_predictions(dataset, answers, protocol=path.parent.name, setting=Setting(partial=True))
+        write_scorecards(path.parent / "20261120_101500_sarlang" / SCORECARD_FILE, {"sarlang_vqa": judged.scorecard})
+    prices = tmp_path / "prices.yaml"
+    prices.write_text("models: {local: {input: 1000, output: 0}}\n")
+    with serving(JudgeServer(usage={"prompt_tokens": 1000, "completion_tokens": 1})) as server:
+        common = ["--prices", prices, "--max-usd", "3.1"]  # three calls cost 3 dollars
+        result = run("judge", *paths, "--dataset", dataset.path, "--judge-url", server.url, "--judge-model", "local", *common)
+        assert server.completed == 3
+    assert "more than the $0.1 " in str(result.exception)
+
+
+def test_two_runs_of_one_task_are_not_written_into_one_folder(tmp_path, dataset, samples):
+    other = logged(tmp_path / "other", open_answers(dataset))
+    folder = samples.parent / "20261120_101500_sarlang"
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    with serving(JudgeServer()) as server:
+        common = ["--dataset", dataset.path, "--judge-url", server.url, "--judge-model", "local"]
+        for arguments in ([samples, other, "--out", tmp_path / "out"], [samples, samples.parent / "x" / ".." / samples.name]):
+            (samples.parent / "x").mkdir(exist_ok=True)
+            caught = run("judge", *arguments, *common).exception
+            assert isinstance(caught, UsageError)
+            assert "would overwrite the sarlang_vqa of" in caught.problem
+        assert server.asked == 0
+        part = logged(tmp_path / "part", lite_answers(dataset), "sarlang_vqa_lite")
+        assert run("judge", samples, part, "--out", tmp_path / "out", *common).exit_code == 0
+    assert set(read_scorecards(tmp_path / "out" / SCORECARD_FILE)) == {"sarlang_vqa", "sarlang_vqa_lite"}
+    assert before == {path: path.read_bytes() for path in folder.iterdir()}
+
+
+# --- runs by their own files ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def finished(tmp_path: Path, dataset: DatasetFolder) -> Path:
+    """The folder of a blind run of two tasks with an unusual card, without samples; a prediction is missing."""
+    folder = tmp_path / "runs" / "tiny" / "20261120_101500_sarlang"
+    answers = open_answers(dataset)
+    missing: dict[str, str | None] = answers | {list(answers)[-1]: None}
+    for task, told, protocol in (
+        ("sarlang_vqa", missing, "strict"),
+        ("sarlang_vqa_rgb", dict(list(answers.items())[:9]), "paper"),
+    ):
+        part = Part(task, extra={"hints": "on"})
+        setting = Setting(vision="none", model="tiny,revision=1", cluster="place", partial=True)
+        judged = judge_predictions(dataset, told, protocol=protocol, part=part, setting=setting)
+        write_verdicts(folder / VERDICTS_FILE, judged.verdicts)
+        write_scorecards(folder / SCORECARD_FILE, {task: judged.scorecard})
+    return folder
+
+
+def judge_run_folder(path: Path, server: JudgeServer, *options: object) -> Result:
+    return run("judge", path, "--judge-url", server.url, "--judge-model", "local", *options)
+
+
+def test_a_run_is_finished_from_its_own_files_in_its_own_setting(dataset, finished):
+    before = read_scorecards(finished / SCORECARD_FILE)
+    with serving(JudgeServer(verdict=lambda text: "hard to say" not in text)) as server:
+        result = judge_run_folder(finished, server)
+        calls = server.completed
+        again = judge_run_folder(finished.parent / "20261120_101500_sarlang" / VERDICTS_FILE, server, "--json")
+        assert server.completed == calls > 0
+    assert (result.exit_code, again.exit_code) == (3, 3)
+    n = len(open_answers(dataset))
+    assert f"Incomplete: sarlang_vqa: 1 of {n} questions have no prediction." in result.stderr
+    cards = read_scorecards(finished / SCORECARD_FILE)
+    for task, card in cards.items():
+        old = before[task]
+        assert (card.vision, card.model, card.extra) == ("none", "tiny,revision=1", {"hints": "on"})
+        assert (card.protocol, card.cluster, card.dataset, card.judge) == (
+            old.protocol,
+            "place",
+            old.dataset,
+            server.name("local"),
+        )
+        assert card.signature.rpartition("|")[2] == old.signature.rpartition("|")[2]
+    assert (cards["sarlang_vqa"].overall.low, cards["sarlang_vqa_rgb"].overall.value) == ((n - 4) / n, 6 / 9)
+    assert cards["sarlang_vqa_rgb"].signature.endswith(f"|n=9/{n}")
+    assert {verdict.verdict for verdict in read_verdicts(finished / VERDICTS_FILE) if verdict.rule != "missing"} == {True, False}
+    assert set(json.loads(again.stdout)) == {str(finished / task) for task in cards}
+
+
+def test_one_task_of_a_run_may_be_judged_alone_and_under_another_protocol(finished):
+    before = read_scorecards(finished / SCORECARD_FILE)
+    with serving(JudgeServer()) as server:
+        result = judge_run_folder(finished.parent.parent, server, "--task", "sarlang_vqa_rgb", "--protocol", "released")
+    assert result.exit_code == 0, result.output
+    cards = read_scorecards(finished / SCORECARD_FILE)
+    assert cards["sarlang_vqa"] == before["sarlang_vqa"]
+    assert (cards["sarlang_vqa_rgb"].protocol, cards["sarlang_vqa_rgb"].cluster) == ("released", "place")
+
+
+def test_score_reads_a_run_and_leaves_it_as_it_is(finished):
+    before = {path: path.read_bytes() for path in finished.iterdir()}
+    assert "choose one with --task: sarlang_vqa, sarlang_vqa_rgb" in run("score", finished).exception.remedy
+    record = json.loads(run("score", finished, "--task", "sarlang_vqa", "--cluster", "image", "--json").stdout)
+    assert (record["vision"], record["cluster"], record["overall"]["n_missing"]) == ("none", "image", 1)
+    assert before == {path: path.read_bytes() for path in finished.iterdir()}
+
+
+def test_a_run_of_references_of_its_own_keeps_its_rows(tmp_path):
+    out = tmp_path / "out"
+    run("score", official_csv(tmp_path / "VQA_result.csv"), "--out", out)
+    with serving(JudgeServer(verdict=lambda text: '"oval"' in text)) as server:
+        assert judge_run_folder(out, server).exit_code == 3
+    card = read_scorecards(out / SCORECARD_FILE)["sarlang_vqa"]
+    assert (card.dataset.from_file, card.overall.n_unjudged, card.overall.n_missing) == (True, 1, 1)
+    assert "names no places" in run("score", out, "--cluster", "place").exception.problem
+
+
+def test_a_run_on_another_dataset_than_the_one_named_is_refused(finished, plain_dataset):
+    result = run("score", finished, "--task", "sarlang_vqa", "--dataset", plain_dataset)
+    assert "belongs to a run on dataset" in result.exception.problem
+
+
+def spoil(finished: Path, what: str) -> None:
+    card, verdicts = read_scorecards(finished / SCORECARD_FILE), read_verdicts(finished / VERDICTS_FILE)
+    if what == "no scorecard":
+        (finished / SCORECARD_FILE).write_text("{}")
+    elif what == "no verdicts":
+        (finished / VERDICTS_FILE).unlink()
+    elif what == "a question twice":
+        write_verdicts(finished / VERDICTS_FILE, [*(verdict for verdict in verdicts if verdict.task == "sarlang_vqa")] * 2)
+    elif what == "no reference":
+        told = [replace(verdict, answer=replace(verdict.answer, gold=None)) for verdict in verdicts]
+        write_verdicts(finished / VERDICTS_FILE, told)
+    elif what == "an absurd number":
+        cards = {task: replace(found, signature="x|n=1/1") for task, found in card.items()}
+        write_scorecards(finished / SCORECARD_FILE, cards)
+
+
+@pytest.mark.parametrize(
+    ("what", "problem"),
+    [
+        ("no scorecard", "holds no scorecard of sarlang_vqa"),
+        ("no verdicts", "holds no run"),
+        ("a question twice", "two answers to one question"),
+        ("no reference", "without question or reference"),
+        ("an absurd number", "counts 1 questions of sarlang_vqa"),
+    ],
+)
+def test_a_run_whose_files_do_not_fit_is_refused_before_anything_is_asked(finished, what, problem):
+    spoil(finished, what)
+    with serving(JudgeServer()) as server:
+        caught = judge_run_folder(finished, server).exception
+        assert server.asked == 0
+    assert isinstance(caught, UsageError)
+    assert problem in caught.problem
+
+
+def test_a_run_of_captions_alone_has_nothing_for_a_judge(tmp_path, dataset, captions):
+    run("score", captions, "--dataset", dataset.path, "--out", tmp_path / "run")
+    with serving(JudgeServer()) as server:
+        caught = judge_run_folder(tmp_path / "run", server).exception
+    assert "holds no sarlang_verdicts.parquet" in caught.problem
+
+
+def test_a_csv_of_images_says_that_it_is_read_as_captions(tmp_path, dataset):
+    path = tmp_path / "answers.csv"
+    path.write_text("image_id,prediction\nsomewhere/1,yes\n")
+    caught = run("score", path, "--dataset", dataset.path).exception
+    assert "image_id and prediction in answers.csv make captions" in caught.problem
+    assert "answers are named by question_id" in caught.remedy
 
 
 def test_captions_are_nothing_for_a_judge(dataset, captions):

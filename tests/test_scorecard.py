@@ -302,6 +302,12 @@ def test_a_file_that_is_no_scorecard_is_named_and_left_alone(tmp_path: Path, con
     assert path.read_bytes() == content
 
 
+def test_a_scorecard_file_without_an_end_is_not_read(tmp_path: Path):
+    (tmp_path / "sarlang_scorecard.json").symlink_to("/dev/zero")
+    with pytest.raises(UsageError, match="no regular file"):
+        read_scorecards(tmp_path / "sarlang_scorecard.json")
+
+
 def test_verdicts_survive_the_file(tmp_path: Path):
     path = tmp_path / "sarlang_verdicts.parquet"
     verdicts = judge_answers(ANSWERS)
@@ -381,8 +387,9 @@ def test_table_of_captions_shows_every_kind_and_metric_with_its_interval():
 
 def test_gaps_are_told_in_the_unit_of_their_metric():
     assert gap_lines(GAPS) == [
-        "vision gain over none: acc +12.3 [+10.1, +14.5], p = 0.0001, n=8740 on 1017 (against 20261120_sarlang)",
-        "modality gap over sarlang_cap: complex_cider open [-2.0, +31.0], p = 1, n=6190 on 4005 (against 20261121_sarlang)",
+        "vision gain, image minus none: acc +12.3 [+10.1, +14.5], p = 0.0001, n=8740 on 1017 (beside 20261120_sarlang)",
+        "modality gap, sarlang_cap_rgb minus sarlang_cap: complex_cider open [-2.0, +31.0], p = 1, n=6190 on 4005"
+        " (beside 20261121_sarlang)",
     ]
 
 

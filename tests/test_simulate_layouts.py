@@ -24,6 +24,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 from rasterio.warp import transform
 
+import sarlang_hf
 from sarlang_hf.cli.simulate import LAYOUTS, simulate
 from sarlang_hf.errors import SourceError, UsageError
 from sarlang_hf.imaging.simulate import LAYOUT_NAMES, write_tree
@@ -639,6 +640,31 @@ def test_a_file_of_captions_that_is_not_the_simulator_s_stops_the_build(captione
         list(SARDet100K(tmp_path / "t").tiles())
     assert caught.value.place.endswith(place)
     assert caught.value.remedy
+
+
+def test_captions_of_images_that_are_not_there_are_counted(captioned, tmp_path):
+    shutil.copytree(captioned["sardet"], tmp_path / "t")
+    path = tmp_path / "t/simulated_captions.jsonl"
+    first, *rest = path.read_bytes().splitlines()
+    strays = [LINE.replace(b"0000001", name) for name in (b"nobody", b"9999999")]
+    path.write_bytes(b"\n".join([strays[0], first, *rest, strays[1]]) + b"\n")
+    source = SARDet100K(tmp_path / "t")
+    faults = [item for item in source.tiles() if not isinstance(item, Tile)]
+    assert [(fault.image_id, fault.reason, fault.screened, fault.texts) for fault in faults] == [
+        (f"sardet100k/{name}", "missing_image", True, 1) for name in ("nobody", "9999999")
+    ]
+    manifest = sarlang_hf.build(tmp_path / "out", [source])
+    assert manifest.screened == {"missing_image": 2}
+    sarlang_hf.verify(tmp_path / "out")
+
+
+def test_captions_of_faulty_images_are_no_further_fault(captioned, tmp_path):
+    shutil.copytree(captioned["openearthmap-sar"], tmp_path / "t")
+    source = OpenEarthMapSAR(tmp_path / "t")
+    items = list(source.tiles())
+    lacking = {item.image_id for item in items if not isinstance(item, Tile)}
+    assert lacking  # the val part has no twins
+    assert len(items) == len(lines(tmp_path / "t"))
 
 
 def test_images_may_come_in_another_order_than_their_captions_or_not_be_named(captioned, tmp_path):

@@ -7,6 +7,7 @@ import importlib
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +37,8 @@ from sarlang_hf.harness.prior import learn_majority
 from sarlang_hf.schema import QUESTION_TYPES
 from sarlang_hf.scoring import captions
 from sarlang_hf.scoring.answers import JUDGES, PROTOCOLS
+from sarlang_hf.scoring.captions.constant import mean_cider
+from sarlang_hf.scoring.predictions import read_predictions
 from sarlang_hf.scoring.scorecard import TASK_VERSION, read_scorecards
 from sarlang_hf.scoring.signature import VISIONS
 from sarlang_hf.scoring.verdicts import DATASET_COLUMN, read_verdicts
@@ -404,10 +408,10 @@ def test_the_rules_of_every_protocol_are_reported_whichever_is_chosen(dataset, m
         assert sum(scores) / 2 == expected[chosen][2]
 
 
-def simple_evaluate(evaluation_tracker, datetime_str, work, model="toy", model_args="", log_samples=True):
+def simple_evaluate(evaluation_tracker, datetime_str, work, model="toy", model_args="", log_samples=True, gen_kwargs=None):
     """Stands where lmms-eval's function of this name stands on the call stack."""
     result = work()
-    return result, evaluation_tracker, datetime_str, model, model_args, log_samples
+    return result, evaluation_tracker, datetime_str, model, model_args, log_samples, gen_kwargs
 
 
 def _run(output, work, time="2026-01-02T03:04:05", **known):
@@ -483,6 +487,31 @@ def test_output_asked_for_outside_a_known_run_is_not_dropped_in_silence(dataset,
     assert str(tmp_path / "out") in caplog.text
 
 
+@pytest.mark.parametrize("log_samples", [True, False])
+def test_a_dataset_that_is_gone_when_answers_are_scored_costs_no_answer(dataset, tmp_path, monkeypatch, capsys, log_samples):
+    shutil.copytree(dataset.path, tmp_path / "data")
+    monkeypatch.setenv("SARLANG_DATASET", str(tmp_path / "data"))
+    docs = _docs(open_dataset(tmp_path / "data"))[:3]
+    answers = ["a \ud800", None, "yes"]
+    _aggregate(_answered(docs, lambda *_: "yes"))  # a run before, whose scores must not pass for this one's
+    (tmp_path / "data").rename(tmp_path / "moved")
+    items = _answered(docs, lambda number, _: answers[number])
+    values = _run(str(tmp_path / "out"), lambda: _aggregate(items, names=METRICS), log_samples=log_samples)
+    assert all(map(math.isnan, values))
+    assert not any("score" in item for item in items["acc_strict_low"])
+    said = capsys.readouterr().err
+    assert "sarlang_vqa is not scored" in said
+    run = tmp_path / "out" / "org__model" / "2026-01-02T03-04-05_sarlang"
+    if log_samples:
+        assert f"`sarlang score {run.with_name('2026-01-02T03-04-05_samples_sarlang_vqa.jsonl')}`" in said
+        return
+    kept = run / "sarlang_answers_sarlang_vqa.jsonl"
+    assert f"`sarlang score {kept} --task sarlang_vqa`" in said
+    (tmp_path / "moved").rename(tmp_path / "data")
+    ids = [doc["question_id"] for doc in docs]
+    assert read_predictions(kept, known=ids) == {ids[0]: answers[0], ids[2]: answers[2]}  # a null is a missing one
+
+
 # --- the judge -------------------------------------------------------------------------------------------------------------
 
 
@@ -510,7 +539,9 @@ def test_a_judge_decides_what_rules_leave_open_once_and_before_any_metric_is_pri
     assert (value, low, high, unjudged) == (0.75, 0.75, 0.75, 0)
     (file,) = tmp_path.rglob("sarlang_verdicts.parquet")
     verdicts = read_verdicts(file)
-    assert {(verdict.rule, verdict.judge) for verdict in verdicts} == {("judge", "house-judge")}
+    assert {(verdict.rule, verdict.judge) for verdict in verdicts} == {
+        ("judge", f"house-judge@{urlsplit(judged_by_a_model.url).netloc}")
+    }
     assert len(judged_by_a_model.calls) == 4
     assert "asked 4 times, 0 verdicts were known" in capsys.readouterr().err
     _aggregate(_open_answers(dataset))
@@ -525,9 +556,12 @@ def test_only_the_chosen_protocol_pays_for_a_judge(dataset, judged_by_a_model):
 
 
 @pytest.mark.parametrize("fault", ["cap", "interrupt", "snapshot"])
-def test_whatever_stops_the_judge_costs_no_answer(dataset, tmp_path, judged_by_a_model, monkeypatch, capsys, fault):
+def test_whatever_stops_the_judge_costs_no_answer_and_no_known_verdict(
+    dataset, tmp_path, judged_by_a_model, monkeypatch, capsys, fault
+):
+    monkeypatch.setenv("SARLANG_JUDGE_MODEL", "gpt-4o-mini-2024-07-18")  # has a price
+    _aggregate({name: rows[:1] for name, rows in _open_answers(dataset).items()})
     if fault == "cap":
-        monkeypatch.setenv("SARLANG_JUDGE_MODEL", "gpt-4o-mini-2024-07-18")
         monkeypatch.setenv("SARLANG_JUDGE_MAX_USD", "0")
     elif fault == "interrupt":
         judged_by_a_model.misbehave = lambda *_: os.kill(os.getpid(), signal.SIGINT)
@@ -536,12 +570,16 @@ def test_whatever_stops_the_judge_costs_no_answer(dataset, tmp_path, judged_by_a
         judged_by_a_model.model = "another-judge"
     value, low, high, unjudged = _run(str(tmp_path), lambda: _aggregate(_open_answers(dataset)))
     assert math.isnan(value)
-    assert (low, high, unjudged) == (0.0, 1.0, 4)
+    assert (low, high, unjudged) == (0.25, 1.0, 3)
     (file,) = tmp_path.rglob("sarlang_verdicts.parquet")
-    assert [verdict.answer.prediction for verdict in read_verdicts(file)][3] == "Nobody can tell."
+    verdicts = read_verdicts(file)
+    assert [verdict.answer.prediction for verdict in verdicts][3] == "Nobody can tell."
+    assert [verdict.rule for verdict in verdicts] == ["judge", *["judge:stopped"] * 3]
+    assert "|judge=gpt-4o-mini-2024-07-18@" in read_scorecards(file.with_name("sarlang_scorecard.json"))["sarlang_vqa"].signature
     said = capsys.readouterr().err
     assert "answers are kept" in said
-    assert f"`sarlang judge {file.parent.with_name('2026-01-02T03-04-05_samples_sarlang_vqa.jsonl')}`" in said
+    assert f"`sarlang judge {file.parent}`" in said
+    assert "same command" not in said
 
 
 @pytest.mark.usefixtures("dataset")
@@ -569,17 +607,53 @@ def test_a_judge_without_a_key_is_found_before_the_model_answers(monkeypatch, ca
         ("pretrained=x,extra=hf_abcdefghijklmnop", "m(pretrained=x,extra=...)"),
         ({"pretrained": "a=b", "access_key": "q", "fps": None, "n": 3}, "m(pretrained=a=b,access_key=...,fps,n=3)"),
         ("hf_abcdefghijklmnop", "m(...)"),
+        ({"client_kwargs": {"api_key": "q", "timeout": 3}}, "m(client_kwargs={api_key=...,timeout=3})"),
+        ({"servers": [{"pwd": "q"}, "sk-abcdefgh12345"]}, "m(servers=[{pwd=...},...])"),
+        ('headers={"Authorization":"Bearer a","X-Key":"tops,ecret"},n=1', "m(headers=...,n=1)"),
+        (
+            'extra={"Authorization":"Bearer a","X-Key":"tops,ecret","fps":2},n=1',
+            "m(extra={Authorization=...,X-Key=...,fps=2},n=1)",
+        ),
+        ('extra={"Authorization":"Bearer a,"X-Key":"tops,ecret",n=1', "m(extra=...)"),
+        ("extra={'a': 'tops,ecret'},n=1", "m(extra=...,n=1)"),
+        ("path=Bob's,X-Key:tops,ecret", "m(path=Bob...)"),
+        ("password=123456789,pin_key=1234,max_tokens=5", "m(password=...,pin_key=...,max_tokens=5)"),
+        ("pwd=a,bearer=b,openaiApiKey=c,apikey=d,x=Bearer q", "m(pwd=...,bearer=...,openaiApiKey=...,apikey=...,x=...)"),
+        ("a=gsk_abcdefgh1234,b=AKIAABCDEFGHIJKLMNOP,c=x-api-key: q", "m(a=...,b=...,c=x-api-key: ...)"),
+        ("tokenizer=c/d,monkeys=3,asia=asia-northeast1-model", "m(tokenizer=c/d,monkeys=3,asia=asia-northeast1-model)"),
     ],
 )
 def test_a_model_is_named_as_it_was_made_but_for_its_secrets(arguments, named):
     assert model_name("m", arguments) == named
 
 
+@given(st.text(), st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.dictionaries(st.text(), inner)))
+def test_any_arguments_make_a_name_and_none_shows_the_secret(text, value):
+    secret = "Zq7-tops,ecret"
+    for arguments in (text, {text: value}, {"a": {"api_key": f"{text}{secret}"}}, {text: {"password": secret, "b": value}}):
+        assert secret not in model_name("m", arguments)
+
+
+def test_what_else_decides_the_answers_stands_behind_the_model():
+    settings = {
+        "gen_kwargs": {"until": ["x"], "temperature": 0.5},
+        "system_instruction": "Be brief.",
+        "apply_chat_template": True,
+    }
+    digest = hashlib.blake2b(b"Be brief.", digest_size=4).hexdigest()
+    asked = f"[temperature=0.5,until=[x],system_instruction={digest},apply_chat_template]"
+    assert model_name("m", "a=1", settings) == f"m(a=1){asked}"
+    assert model_name("m", "", {**settings, "gen_kwargs": 'until=["x"],temperature=0.5', "limit": 3}) == f"m{asked}"
+    assert model_name("m", "", {"gen_kwargs": None, "system_instruction": "", "force_simple": True}) == "m[force_simple]"
+
+
 def test_the_scorecard_names_the_model(dataset, tmp_path):
     items = _answered(_docs(dataset)[:3], lambda _, doc: doc["answer"])
-    _run(str(tmp_path), lambda: _aggregate(items), model="openai", model_args="api_key=verysecret,model_version=x")
+    known = {"model": "openai", "model_args": "api_key=verysecret,model_version=x", "gen_kwargs": {"temperature": 0.5}}
+    _run(str(tmp_path), lambda: _aggregate(items), **known)
     (file,) = tmp_path.rglob("sarlang_scorecard.json")
-    assert json.loads(file.read_text())["sarlang_vqa"]["model"] == "openai(api_key=...,model_version=x)"
+    named = json.loads(file.read_text())["sarlang_vqa"]["model"]
+    assert named == "openai(api_key=...,model_version=x)[temperature=0.5]"
 
 
 # --- the plugin ------------------------------------------------------------------------------------------------------------
@@ -697,11 +771,11 @@ def test_there_is_no_prior_without_questions():
         learn_majority(_training([]).cast(pa.schema([(name, pa.string()) for name in ("template", "type", "answer")])))
 
 
-_WORDS = ["a ship", "two ships", "a harbor", "near land", "on open water", "beside a bridge", "seen from above"]
+_WORDS = ["a ship", "two ships", "a harbor", "near land", "on open water", "beside a bridge", "seen from above", "at a pier"]
 
 
 def _some_captions(rng, number):
-    return [" ".join(rng.choice(_WORDS, rng.integers(2, 4), replace=False)) for _ in range(number)]
+    return [" ".join(rng.choice(_WORDS, rng.integers(2, 5), replace=False)) for _ in range(number)]
 
 
 def _mean_cider(candidate, references):
@@ -710,22 +784,30 @@ def _mean_cider(candidate, references):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_constant_caption_is_the_best_of_all_training_captions(seed):
+def test_the_constant_caption_is_the_best_of_several_hundred_training_captions(seed):
     rng = np.random.default_rng(seed)
-    given = {"complex": _some_captions(rng, 30), "concise": _some_captions(rng, 40)}
-    means = {
-        text: (_mean_cider(text, given["complex"]) + _mean_cider(text, given["concise"])) / 2
-        for text in given["complex"] + given["concise"]
-    }
-    assert means[best_constant_caption(given, candidates=100)] == pytest.approx(max(means.values()))
-    alone = {text: _mean_cider(text, given["concise"]) for text in given["concise"]}
-    assert alone[best_constant_caption({"concise": given["concise"]}, candidates=100)] == pytest.approx(max(alone.values()))
+    given = {"complex": [f"{text} ." for text in _some_captions(rng, 150)], "concise": _some_captions(rng, 200)}
+    tried = sorted({text for texts in given.values() for text in texts})
+    assert len(tried) > 200
+    means = {kind: {text: _mean_cider(text, texts) for text in tried} for kind, texts in given.items()}
+    both = {text: (means["complex"][text] + means["concise"][text]) / 2 for text in tried}
+    assert both[best_constant_caption(given)] == pytest.approx(max(both.values()), rel=1e-9)
+    alone = {text: means["concise"][text] for text in set(given["concise"])}
+    assert alone[best_constant_caption({"concise": given["concise"]})] == pytest.approx(max(alone.values()), rel=1e-9)
+
+
+_REPEATED = st.lists(st.sampled_from(["a", "a", "b", "ship", "ships"]), max_size=9).map(" ".join)
+
+
+@given(st.lists(_REPEATED, min_size=1, max_size=6), st.lists(_REPEATED, min_size=1, max_size=8))
+def test_the_mean_over_all_references_is_that_of_the_pairs_for_any_repetition_and_length(candidates, references):
+    expected = [_mean_cider(text, references) for text in candidates]
+    np.testing.assert_allclose(mean_cider(candidates, references), expected, rtol=0, atol=1e-9)
 
 
 def test_the_constant_caption_does_not_depend_on_the_order_of_the_captions():
     texts = _some_captions(np.random.default_rng(5), 60)
-    few = {"candidates": 4, "sample": 20}
-    assert best_constant_caption({"concise": texts}, **few) == best_constant_caption({"concise": texts[::-1]}, **few)
+    assert best_constant_caption({"concise": texts}) == best_constant_caption({"concise": texts[::-1]})
 
 
 def test_equal_scores_go_to_the_more_frequent_caption_then_to_the_first_by_alphabet():

@@ -221,6 +221,15 @@ def test_both_kinds_are_frozen_where_both_are_there_and_each_caption_is_a_docume
         assert folder.document_frequency(kind) == count_document_frequency(texts)
 
 
+def test_frequencies_that_the_manifest_does_not_list_are_refused(captioned: Path, tmp_path: Path) -> None:
+    """A sound table of other captions: only its checksum gives it away."""
+    shutil.copytree(captioned, tmp_path / "d")
+    write_document_frequency(tmp_path / "d/cider-df-concise.parquet", count_document_frequency(["a ship", "two ships"]))
+    with pytest.raises(DatasetCorruptError, match="was altered: its SHA-256 is") as caught:
+        open_dataset(tmp_path / "d").document_frequency("concise")
+    assert caught.value.place.endswith("cider-df-concise.parquet")
+
+
 def test_training_captions_alone_freeze_nothing(tmp_path: Path) -> None:
     out = build(tmp_path / "d", sardet_tree(tmp_path / "s", [Picture("a.png")], [Picture("b.png", boxes=[])]))
     folder = open_dataset(out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from test_verdict_store import SNAPSHOT, stored
 from sarlang_hf.cli.verdicts import verdicts as verdicts_command
 from sarlang_hf.errors import UsageError
 from sarlang_hf.files import sha256_of
-from sarlang_hf.scoring.judge import verdict_files
+from sarlang_hf.scoring.judge import exchange, verdict_files
 from sarlang_hf.scoring.judge.exchange import export_verdicts, import_verdicts
 from sarlang_hf.scoring.judge.prompts import prompt_sha256, request_for
 from sarlang_hf.scoring.judge.store import StoredVerdict, VerdictStore, key_of, verdict_key
@@ -215,6 +216,30 @@ def test_files_too_large_to_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(verdict_files, "MAX_BYTES", 4 * bomb.stat().st_size)
         with pytest.raises(UsageError, match="unpacks"):
             import_verdicts(store, bomb)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "given.jsonl")
+    with VerdictStore(tmp_path / "v.sqlite") as store, pytest.raises(UsageError, match="no regular file"):
+        import_verdicts(store, tmp_path / "given.jsonl")
+
+
+def test_others_use_the_store_while_a_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between any two rows, another process takes a claim and keeps a verdict; one of them is in the file."""
+    path = written(tmp_path, ".jsonl", rows_of(stored(1), stored(2), stored(3)))
+    real, busy = exchange.checked, iter((2, 8, 9))
+    with VerdictStore(tmp_path / "v.sqlite") as store, VerdictStore(tmp_path / "v.sqlite", busy_seconds=0.01) as other:
+
+        def checked(*row: Any, **named: Any) -> StoredVerdict:
+            number = next(busy)
+            assert other.claim(stored(number).key)
+            other.add(stored(number))
+            return real(*row, **named)
+
+        monkeypatch.setattr(exchange, "checked", checked)
+        report = import_verdicts(store, path)
+        assert (report.rows, report.added, report.known) == (3, 2, 1)
+        assert {verdict.prediction for verdict in store.verdicts()} == {f"shape {number}" for number in (1, 2, 3, 8, 9)}
 
 
 def test_what_the_store_knows_stands(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from sarlang_hf.scoring.scorecard import TASK_VERSION, read_scorecards
 from sarlang_hf.sources import SARDet100K
 from sarlang_hf.tasks import prompts, templates
 from sarlang_hf.tasks.caption_results import METRICS
+from sarlang_hf.tasks.dataset import _chosen as chosen_of
 from sarlang_hf.tasks.vision import derangement
 
 GOLDEN = Path(__file__).with_name("golden") / "prompts.json"
@@ -134,6 +135,7 @@ def test_caption_tasks_ask_once_about_each_image_that_has_such_a_caption(dataset
 @pytest.mark.parametrize(
     ("task", "lost", "named"),
     [
+        ("sarlang_vqa_pre", {"config": ["vqa_questions"]}, "--released"),
         ("sarlang_cap", {"config": ["cap"]}, "--captions template"),
         ("sarlang_cap_concise", {"config": ["cap"]}, "--captions template"),
         ("sarlang_vqa_raw", {"config": ["raw"]}, "--with-raw"),
@@ -170,7 +172,36 @@ def test_a_test_part_without_openearthmap_sar_is_refused_when_its_tasks_are_buil
     with pytest.raises(SystemExit) as ended:
         vqa.docs_pre(_loaded(folder, "sarlang_vqa_pre"))
     assert ended.value.code == 2
-    assert "openearthmap_sar" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "no question on openearthmap_sar" in said
+    assert "--released" in said
+    assert "--openearthmap-sar" not in said  # such a build would have captions and no question
+
+
+def test_pre_asks_about_the_images_that_raw_has_where_it_has_any(built, tmp_path, monkeypatch, capsys):
+    shutil.copytree(built, tmp_path / "copy")
+    folder = _chosen(tmp_path / "copy", tmp_path, monkeypatch)
+    whole = {task: _documents(folder, task) for task in ("sarlang_vqa_pre", "sarlang_cap_pre")}
+    own = [image for image in _stored(folder, "raw") if image.startswith("openearthmap_sar/")]
+    lost = {doc["image_id"] for doc in whole["sarlang_vqa_pre"][:1]}
+    assert lost < set(own)
+    _drop_rows(folder, "raw", lost)
+    chosen_of.cache_clear()
+    for texts in ("vqa", "cap"):
+        raw, pre = (_documents(folder, f"sarlang_{texts}_{view}") for view in ("raw", "pre"))
+        assert [{**doc, "task": ""} for doc in raw] == [{**doc, "task": ""} for doc in pre]
+        assert pre == [doc for doc in whole[f"sarlang_{texts}_pre"] if doc["image_id"] not in lost]
+    assert "sarlang_cap_pre leaves out" in capsys.readouterr().err
+    _drop_rows(folder, "raw", set(own))
+    chosen_of.cache_clear()
+    assert _documents(folder, "sarlang_cap_pre") == whole["sarlang_cap_pre"]
+
+
+def _drop_rows(folder, config, image_ids):
+    for path in folder.files(config, "test"):
+        table = pq.read_table(path)
+        kept = [image_id not in image_ids for image_id in table["image_id"].to_pylist()]
+        pq.write_table(table.filter(pa.array(kept)), path)
 
 
 def test_captions_without_document_frequencies_are_refused_before_a_model_captions_anything(built, tmp_path, monkeypatch, capsys):
@@ -321,6 +352,23 @@ def test_a_part_of_the_captions_is_scored_with_the_frequencies_of_all(dataset):
     assert values["concise_cider"] == pytest.approx(expected.cider)
 
 
+def test_a_dataset_that_is_gone_when_captions_are_scored_costs_no_caption(built, tmp_path, monkeypatch, capsys):
+    shutil.copytree(built, tmp_path / "copy")
+    folder = _chosen(tmp_path / "copy", tmp_path, monkeypatch)
+    items = _captioned(folder, lambda _: "a ship")
+    _values({name: list(rows) for name, rows in items.items()})
+    (tmp_path / "copy").rename(tmp_path / "moved")
+    values = _run(str(tmp_path / "out"), lambda: _values(items), log_samples=False)
+    assert all(map(math.isnan, values.values()))
+    said = capsys.readouterr().err
+    (kept,) = (tmp_path / "out").rglob("sarlang_answers_sarlang_cap.jsonl")
+    assert "sarlang_cap is not scored" in said
+    assert f"`sarlang score {kept} --task sarlang_cap`" in said
+    rows = [json.loads(line) for line in kept.read_text().splitlines()]
+    assert [row["image_id"] for row in rows] == [item["image_id"] for item in items["complex_bleu_1"]]
+    assert {row["prediction"] for row in rows} == {"a ship"}
+
+
 # --- gaps ------------------------------------------------------------------------------------------------------------------
 
 
@@ -346,7 +394,7 @@ def test_a_blind_run_beside_a_seeing_one_gives_the_vision_gain(dataset, tmp_path
     (gap,) = seeing.gaps
     assert (gap.name, gap.against) == ("vision_gain", "none")
     assert gap.difference == pytest.approx(seeing.overall.value - blind.overall.value)
-    assert "sarlang_vqa: vision gain over none" in capsys.readouterr().err
+    assert "sarlang_vqa: vision gain, image minus none" in capsys.readouterr().err
 
 
 def test_optical_and_radar_tasks_of_one_run_give_the_modality_gap_in_both_scorecards(dataset, tmp_path):

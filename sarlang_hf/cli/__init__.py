@@ -1,9 +1,10 @@
-"""The `sarlang` command. User errors end with exit code 2 and no traceback; defects of ours keep theirs."""
+"""The `sarlang` command. User errors end with exit code 2 and no traceback, signals with 128 + n; defects of ours keep theirs."""
 
 from __future__ import annotations
 
 import signal
 import sys
+from typing import Any
 
 import click
 
@@ -22,7 +23,18 @@ from sarlang_hf.cli.verify import verify
 from sarlang_hf.errors import SarlangError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+class _Interruptible(click.Group):
+    """A group whose commands end like other programs when they are interrupted: with 130, where click would say 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(128 + signal.SIGINT)
+
+
+@click.group(cls=_Interruptible, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="sarlang-hf", prog_name="sarlang")
 def sarlang() -> None:
     """SARLANG-1M: build the dataset, check it, and score answers about radar images."""

@@ -44,8 +44,10 @@ def compare(runs: tuple[str, ...], task: str | None, metric: str | None, cluster
     from sarlang_hf.scoring.compare_runs import open_runs
 
     opened = open_runs(runs, task)
-    rng = np.random.default_rng(seed)
-    found = [compared(opened, metric=name, cluster=cluster, rng=rng) for name in choose_metrics(opened, metric)]
+    # A generator for each metric: the interval of one must not depend on which others are printed.
+    found = [
+        compared(opened, metric=name, cluster=cluster, rng=np.random.default_rng(seed)) for name in choose_metrics(opened, metric)
+    ]
     if as_json:
         click.echo(json.dumps([comparison.to_json() for comparison in found], indent=2, allow_nan=False))
         return

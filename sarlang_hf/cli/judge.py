@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from sarlang_hf.cli.judge_options import JudgeChoice, judge_options
-from sarlang_hf.cli.rescoring import Judges, Options, run_folder, score_file
+from sarlang_hf.cli.rescoring import read_jobs, require_places_of_their_own
 from sarlang_hf.cli.scores_output import finish, show, write_result
+from sarlang_hf.cli.scoring_options import TASKS, Judges, Options
 from sarlang_hf.errors import UsageError
 from sarlang_hf.scoring.answers import PROTOCOLS
 
@@ -21,8 +22,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("samples", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--dataset", metavar="DS", help="Dataset folder.  [default: $SARLANG_DATASET, else ./sarlang-1m]")
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--dataset", metavar="DS", help="Dataset folder; a run needs none.  [default: $SARLANG_DATASET, else ./sarlang-1m]")
+@click.option(
+    "--task",
+    type=click.Choice([task for task in TASKS if task.startswith("sarlang_vqa")]),
+    help="What was asked.  [default: as the file tells; every task of a run]",
+)
 @click.option(
     "--protocol",
     type=click.Choice(PROTOCOLS),
@@ -34,50 +40,56 @@ if TYPE_CHECKING:
 @click.option(
     "--cluster",
     type=click.Choice(["image", "place"]),
-    default="image",
-    show_default=True,
-    help="What the error bars take for dependent: answers about one image, or about one city or region.",
+    help="What the error bars take for dependent: answers about one image, or about one city or region.  "
+    "[default: as in the run, else image]",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for scorecard and verdicts.  [default: that of the run, <time>_sarlang beside <time>_samples_<task>.jsonl]",
+    help="Folder for scorecard and verdicts.  [default: that of the run]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the scorecards as JSON, by file.")
+@click.option("--json", "as_json", is_flag=True, help="Print the scorecards as JSON, by file, or run folder and task.")
 @click.pass_context
 def judge(
     context: click.Context,
-    samples: tuple[Path, ...],
+    runs: tuple[Path, ...],
     dataset: str | None,
+    task: str | None,
     protocol: Protocol | None,
     judge: JudgeChoice,
-    cluster: Cluster,
+    cluster: Cluster | None,
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Judge logged answers: the SAMPLES files of lmms-eval runs, or any file that `sarlang score` reads.
+    """Judge the answers of RUNS: folders of runs, sample files of lmms-eval, or any file that `sarlang score` reads.
 
-    Verdicts and scorecard go into the folder of the run. What has a verdict already is not paid for again, so that the same
-    command finishes what was interrupted, capped or failed; exit code 3 says that something is still lacking.
+    A run folder (<time>_sarlang) keeps its answers in sarlang_verdicts.parquet: neither dataset nor samples are needed. Verdicts
+    and scorecard go into the folder of the run, for <time>_samples_<task>.jsonl the one beside it. What has a verdict already is
+    not paid for again, so that the same command finishes what was interrupted, capped or failed; exit code 3 says that something
+    is still lacking.
 
     \b
-    Example:
-      sarlang judge runs/my-model/20261120_101500_samples_sarlang_vqa.jsonl --max-usd 2
+    Examples:
+      sarlang judge runs/my-model/20261120_101500_sarlang --max-usd 2
+      sarlang judge runs/*/*_samples_sarlang_vqa.jsonl --protocol paper
     """
     if judge.judge == "off":
         raise UsageError(
             "there is no judge", place="--judge", remedy="choose openai or azure; `sarlang score` goes by rules alone"
         )
     judges = Judges(judge)
+    options = Options(judges, dataset, task, protocol, cluster=cluster, questions_only=True)
+    jobs = [job for path in runs for job in read_jobs(path, options)]
+    require_places_of_their_own(jobs, out)
     cards: dict[str, AnyScorecard] = {}
-    for path in samples:
-        result = score_file(path, Options(judges, dataset, None, protocol, cluster=cluster, questions_only=True))
-        folder = out or run_folder(path)
+    for job in jobs:
+        result = job.score()
+        folder = out or job.folder
         if folder is None:
-            click.echo(f"Note: no run folder beside {path}: nothing is written; name one with --out.", err=True)
-        cards[str(path)] = result.scorecard if folder is None else write_result(folder, result)
+            click.echo(f"Note: no run folder beside {job.name}: nothing is written; name one with --out.", err=True)
+        cards[job.name] = result.scorecard if folder is None else write_result(folder, result)
         if not as_json:
-            show(cards[str(path)])
+            show(cards[job.name])
     if as_json:
-        click.echo(json.dumps({path: card.to_json() for path, card in cards.items()}, indent=2))
+        click.echo(json.dumps({name: card.to_json() for name, card in cards.items()}, indent=2))
     finish(context, list(cards.values()), judges.complaints())

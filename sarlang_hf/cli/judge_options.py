@@ -13,6 +13,7 @@ import click
 from sarlang_hf.scoring.answers import JUDGES, JudgeName, Protocol
 
 if TYPE_CHECKING:
+    from sarlang_hf.scoring.judge.budget import Purse
     from sarlang_hf.scoring.judge.run import ServerJudge
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -32,8 +33,10 @@ class JudgeChoice:
     prices: Path | None
     batch: bool
 
-    def open(self, protocol: Protocol) -> ServerJudge | None:
+    def open(self, protocol: Protocol, purse: Purse | None = None) -> ServerJudge | None:
         """The judge of a protocol, not yet asked; None if it is off. It speaks and draws on standard error.
+
+        The cap holds for all judges that share a purse.
 
         Raises:
             UsageError: a value is unusable, or a key or price is missing.
@@ -55,7 +58,7 @@ class JudgeChoice:
         )
         if settings is None:
             return None
-        return open_judge(settings, notice=lambda text: click.echo(text, err=True), progress=progress_bars)
+        return open_judge(settings, notice=lambda text: click.echo(text, err=True), progress=progress_bars, purse=purse)
 
 
 @overload
@@ -93,11 +96,12 @@ def _options(default: JudgeName) -> tuple[Callable[[Any], Any], ...]:
         click.option("--judge", type=click.Choice(JUDGES), default=default, envvar="SARLANG_JUDGE", show_default=True,
                      show_envvar=True, help="Who decides what rules cannot: OpenAI or a server that speaks its protocol, Azure."),
         click.option("--judge-model", metavar="MODEL", envvar="SARLANG_JUDGE_MODEL", show_envvar=True,
-                     help="The model asked; on Azure the deployment.  [default: the protocol's]"),
+                     help="The model asked; on Azure the deployment.  [default: OpenAI is asked for the protocol's]"),
         click.option("--judge-url", metavar="URL", help="The server, if not OpenAI's.  [default: $OPENAI_BASE_URL]"),
         click.option("--max-usd", type=float, metavar="USD", help="What it may cost.  [default: $SARLANG_JUDGE_MAX_USD, else 5]"),
         click.option("--verdict-store", type=_FILE, metavar="FILE",
                      help="Where verdicts are kept.  [default: verdicts.sqlite in $SARLANG_CACHE, else ~/.cache/sarlang-hf]"),
-        click.option("--prices", type=_FILE, metavar="FILE", help="A price table that goes before the built-in one."),
+        click.option("--prices", type=_FILE, metavar="FILE",
+                     help="A price table that goes before the built-in one.  [default: $SARLANG_JUDGE_PRICES]"),
         click.option("--batch", is_flag=True, help="Ask through the Batch API: half the price, an answer within a day."),
     )  # fmt: skip

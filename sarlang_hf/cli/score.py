@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from sarlang_hf.cli.judge_options import JudgeChoice, judge_options
-from sarlang_hf.cli.rescoring import TASKS, Judges, Options, score_file
+from sarlang_hf.cli.rescoring import read_jobs
 from sarlang_hf.cli.scores_output import finish, show, write_result
+from sarlang_hf.cli.scoring_options import TASKS, Judges, Options
 from sarlang_hf.errors import UsageError
 from sarlang_hf.scoring.answers import PROTOCOLS
 
@@ -37,9 +38,8 @@ if TYPE_CHECKING:
 @click.option(
     "--cluster",
     type=click.Choice(["image", "place"]),
-    default="image",
-    show_default=True,
-    help="What the error bars take for dependent: answers about one image, or about one city or region.",
+    help="What the error bars take for dependent: answers about one image, or about one city or region.  "
+    "[default: as in the run, else image]",
 )
 @click.option(
     "--profile",
@@ -60,7 +60,7 @@ def score(
     task: str | None,
     protocol: Protocol | None,
     judge: JudgeChoice,
-    cluster: Cluster,
+    cluster: Cluster | None,
     profile: Profile,
     meteor: bool,
     seed: int,
@@ -70,9 +70,9 @@ def score(
     """Score PREDICTIONS: answers to questions, or captions.
 
     A JSONL or CSV file with the columns question_id (image_id for captions) and prediction; the sample file of an lmms-eval run;
-    or, with references of its own, what the official scripts read and LLaMA-Factory writes. Answers that rules cannot decide,
-    and questions without a prediction, widen the score to a range. Exit code 3 says that predictions, or verdicts of the judge,
-    are missing.
+    with references of its own, what the official scripts read and LLaMA-Factory writes; or the folder of a run on questions.
+    Answers that rules cannot decide, and questions without a prediction, widen the score to a range. Exit code 3 says that
+    predictions, or verdicts of the judge, are missing.
 
     \b
     Examples:
@@ -88,7 +88,11 @@ def score(
         raise UsageError("METEOR tokenizes its texts", place="--meteor", remedy="add --profile coco")
     judges = Judges(judge)
     options = Options(judges, dataset, task, protocol, profile, meteor, cluster, seed)
-    result = score_file(predictions, options)
+    jobs = read_jobs(predictions, options)
+    if len(jobs) > 1:
+        remedy = f"choose one with --task: {', '.join(job.task for job in jobs)}"
+        raise UsageError(f"holds {len(jobs)} tasks", place=predictions, remedy=remedy)
+    result = jobs[0].score()
     card = result.scorecard if out is None else write_result(out, result)
     if as_json:
         click.echo(json.dumps(card.to_json(), indent=2))

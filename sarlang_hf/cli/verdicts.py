@@ -40,7 +40,7 @@ def _store_option(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
 @_store_option
 @click.option("--protocol", type=click.Choice(PROTOCOLS), help="Verdicts of this protocol alone.")
-@click.option("--judge-model", metavar="SNAPSHOT", help="Verdicts of this judge alone, as gpt-4o-mini-2024-07-18.")
+@click.option("--judge-model", metavar="JUDGE", help="Verdicts of this judge alone, as my-model@localhost:8000.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def export_command(
     out: Path, verdict_store: Path | None, protocol: Protocol | None, judge_model: str | None, as_json: bool

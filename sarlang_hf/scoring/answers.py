@@ -9,9 +9,10 @@ the rule that made it:
     exact       the normalised words are equal                                      right
     exact:echo  equal once the question, repeated by the model, is taken off        right
     count       gold is a number: the one number named           else count:none, count:several, count:negated,
-                                                                 count:bound ('more than 3', '3 dozen')
+                                                                 count:bound ('more than 3', '>3', '3 dozen')
     polarity    gold is yes or no: what the first of yes, yeah, yep, true / no, nope, none, false says, if the answer
-                opens with it or holds no contrary one           else polarity:none, polarity:both, polarity:doubted
+                opens with it or holds no contrary one; 'yes and no' and lists with both open with neither
+                                                                 else polarity:none, polarity:both, polarity:doubted
     position    gold names positions only: same set of labels    else position:none, position:negated, position:several
     class       gold names classes only: same set of labels      else class:none, class:negated, class:several,
                                                                  class:synonym ('plane')
@@ -20,7 +21,7 @@ the rule that made it:
 'several': a sentence names the single label of the reference and others beside it ('a harbor with several ships'), and only
 its reader knows which one it gives as the answer. Where nothing but labels is said ('ship, harbor'), where two sides name a
 corner ('the top left corner'), or where all labels that exist are named, the answer is wrong. 'middle left' may well mean left,
-so a side beside the center is undecided in any form. 'doubted': 'the answer is not yes', 'no ships, but bridges'.
+so a side beside the center is undecided in any form. 'doubted': 'the answer is not yes', 'yes is wrong', 'no ships, but bridges'.
 
 What follows `else` is undecided. The official script of SARLANG-1M (and of VRSBench, its model) calls an answer right when
 the reference is a substring of it, before anything else. Its errors on hand-made answers, and what these rules say:
@@ -68,10 +69,11 @@ JUDGES: tuple[JudgeName, ...] = get_args(JudgeName)
 FAILED_REQUEST = "[LMMS_EVAL_REQUEST_FAILED"
 """How lmms-eval 0.7 begins the 'answer' of an API request that failed: a missing prediction, not a wrong one."""
 
-_BRACKETS = re.compile(r"\[[^\[\]]*\]")
+_BRACKETS = re.compile(r"\[[\d\s.,;:()-]*\]")
+_AREA = 4  # numbers, at least
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _NUMBERED = re.compile(
-    r"\b(?:(?:image|picture|figure|fig\.?|question|option|step|object|no)\s+#?|no\.\s*)\d+(?:\.\d+)?\b", re.IGNORECASE
+    r"\b(?:(?:image|picture|figure|fig\.?|question|option|step|object)\s+#?|no(?:\.\s*#?|\s*#))\d+(?:\.\d+)?\b", re.IGNORECASE
 )
 # What joins the labels of a reference without changing them, and what joins those of a bare list.
 _JOINERS = frozenset({"and"})
@@ -113,10 +115,11 @@ def decide(
         return Decision(False, "empty")
     if words == gold_words:
         return Decision(True, "exact")
-    answer = _without_echo(tokens(_without_labels(question)), tokens(_without_labels(prediction)))
-    if answer and answer == gold_words:
+    whole = _without_echo(tokens(question), words)
+    if whole == gold_words:
         return Decision(True, "exact:echo")
-    return _by_family(gold_words, answer, type)
+    answer = _without_echo(tokens(_without_labels(question)), tokens(_without_labels(prediction)))
+    return _by_family(gold_words, answer, whole, type)
 
 
 def is_failed_request(prediction: str) -> bool:
@@ -124,13 +127,16 @@ def is_failed_request(prediction: str) -> bool:
     return prediction.lstrip().startswith(FAILED_REQUEST)
 
 
-def _by_family(gold: Sequence[str], answer: Sequence[str], type: QuestionType | None) -> Decision:  # noqa: A002
-    """The first family of references that the gold answer belongs to decides."""
+def _by_family(gold: Sequence[str], answer: Sequence[str], whole: Sequence[str], type: QuestionType | None) -> Decision:  # noqa: A002
+    """The first family of references that the gold answer belongs to decides.
+
+    `answer` lacks the numbers that `_without_labels` takes out, `whole` does not.
+    """
     count = _gold_count(gold, type)
     if count is not None:
         return _compare_counts(count, answer)
     if len(gold) == 1 and gold[0] in ("yes", "no"):
-        return _compare_polarity(gold[0] == "yes", answer)
+        return _compare_polarity(gold[0] == "yes", answer, whole)
     wanted = set(gold) - _JOINERS
     if wanted and type != "general_inquiry":
         if wanted <= labels.PLACES:
@@ -160,11 +166,11 @@ def _compare_counts(count: float, answer: Sequence[str]) -> Decision:
     return Decision(named == {count}, "count")
 
 
-def _compare_polarity(affirmed: bool, answer: Sequence[str]) -> Decision:
+def _compare_polarity(affirmed: bool, answer: Sequence[str], whole: Sequence[str]) -> Decision:
     said = labels.polarities(answer)
     if not said:
         return Decision(None, "polarity:none")
-    if len(set(said)) > 1 and not labels.opens_with_polarity(answer):
+    if labels.says_both(answer) or labels.says_both(whole):  # in 'yes, no. 1', who knows what the 'no' is
         return Decision(None, "polarity:both")
     if labels.doubts_polarity(answer):
         return Decision(None, "polarity:doubted")
@@ -205,10 +211,10 @@ def _without_labels(text: str) -> str:
     """Takes out numbers that name things and count nothing.
 
     A model that repeats the area `[56.0, 191.0, 112.0, 122.0]` names no count, `[3]` does; 'image 3' is a number of an image,
-    'ships in the image: 3' a count; 'no. 3' does not deny.
+    'ships in the image: 3' a count; 'no. 3' and 'no #3' do not deny, 'no 3' may.
     """
     if "[" in text:
-        text = _BRACKETS.sub(lambda match: " " if len(_NUMBER.findall(match[0])) > 1 else match[0], text)
+        text = _BRACKETS.sub(lambda match: " " if len(_NUMBER.findall(match[0])) >= _AREA else match[0], text)
     return _NUMBERED.sub(" ", text)
 
 

@@ -47,7 +47,7 @@ class CaptionAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CaptionRow:
-    """A caption with its scores; those of a missing one are an empty caption's."""
+    """A caption with its scores; those of a missing one are 0, its counts an empty caption's."""
 
     answer: CaptionAnswer
     task: str

@@ -19,7 +19,7 @@ from sarlang_hf.scoring import captions
 from sarlang_hf.scoring.answers import is_failed_request
 from sarlang_hf.scoring.caption_rows import CaptionAnswer, CaptionRow
 from sarlang_hf.scoring.caption_scorecard import SCORED_KINDS, CaptionScore, CaptionScorecard, Metric, ScoredKind
-from sarlang_hf.scoring.caption_summary import Measured, count, summarize
+from sarlang_hf.scoring.caption_summary import Measured, caption_score, summarize
 from sarlang_hf.scoring.captions import CaptionScores, Profile
 from sarlang_hf.scoring.signature import Cluster, DatasetRef, Vision, cluster_keys, number_keys, signature
 from sarlang_hf.texts.document_frequency import DocumentFrequency
@@ -68,8 +68,8 @@ def score_captions(
         model: the model's name.
         cluster: what the intervals take for dependent.
         profile: `official`, or `coco`: an item is an image with all its references of a kind; Java.
-        meteor: whether to measure METEOR too, for `coco` alone. It is no mean over items and has no interval here.
-        rng: draws BLEU's bootstrap.
+        meteor: whether to measure METEOR too, for `coco` alone.
+        rng: draws the bootstrap of BLEU and METEOR.
 
     Raises:
         ValueError: there are no answers, or METEOR is asked for with `official`.
@@ -93,7 +93,7 @@ def score_captions(
         cluster=cluster,
         extra=dict(extra or {}),
         by_kind={
-            kind: summarize(part.measured, np.random.default_rng(seed)) | (_meteor(part) if meteor else {})
+            kind: summarize(part.measured, np.random.default_rng(seed)) | (_meteor(part, seed) if meteor else {})
             for kind, part in parts.items()
         },
         # The parts of a coco score would each need a frequency table of their own.
@@ -136,8 +136,12 @@ def _score_kind(
         scores = captions.score(texts, references, profile=profile)
     clusters = number_keys(cluster_keys([answer.image_id for answer in first], [answer.place for answer in first], cluster))
     missing = np.array([answer.prediction is None for answer in first])
-    per_row: dict[Metric, NDArray[np.float64]] = {"rouge_l": scores.item_rouge_l, "cider": scores.item_cider}
-    return _Part(first, references, scores, Measured(per_row, scores.bleu_statistics, clusters, missing))
+    # Against a reference of blanks alone an empty caption scores in ROUGE_L, a missing one must not.
+    rouge_l = np.where(missing, 0.0, scores.item_rouge_l)
+    per_row: dict[Metric, NDArray[np.float64]] = {"rouge_l": rouge_l, "cider": scores.item_cider}
+    # Of several references BLEU's counts hold the length of the closest, which the caption decides.
+    bounded: list[Metric] = ["rouge_l", "cider", "length_ratio"] if profile == "official" else ["rouge_l", "cider"]
+    return _Part(first, references, scores, Measured(per_row, scores.bleu_statistics, clusters, missing, frozenset(bounded)))
 
 
 def _by_image(answers: Sequence[CaptionAnswer]) -> list[list[CaptionAnswer]]:
@@ -147,11 +151,12 @@ def _by_image(answers: Sequence[CaptionAnswer]) -> list[list[CaptionAnswer]]:
     return list(images.values())
 
 
-def _meteor(part: _Part) -> dict[Metric, CaptionScore]:
+def _meteor(part: _Part, seed: int) -> dict[Metric, CaptionScore]:
     from sarlang_hf.scoring.captions.java import meteor
 
-    value = meteor([answer.prediction or "" for answer in part.answers], part.references).value
-    return {"meteor": count(part.measured).score(value, None)}
+    texts = [answer.prediction or "" for answer in part.answers]
+    found = meteor(texts, part.references, clusters=part.measured.clusters, rng=np.random.default_rng(seed))
+    return {"meteor": caption_score(part.measured, "meteor", found.value, found.interval)}
 
 
 def _breakdown(parts: Mapping[ScoredKind, _Part], name: str, seed: int) -> dict[str, Kinds]:
@@ -165,7 +170,8 @@ def _breakdown(parts: Mapping[ScoredKind, _Part], name: str, seed: int) -> dict[
 
 def _rows(part: _Part, task: str) -> list[CaptionRow]:
     statistics = part.scores.bleu_statistics.tolist()
-    values = zip(part.answers, part.scores.item_rouge_l.tolist(), part.scores.item_cider.tolist(), statistics, strict=True)
+    rouge_ls, ciders = (part.measured.per_row[metric].tolist() for metric in ("rouge_l", "cider"))
+    values = zip(part.answers, rouge_ls, ciders, statistics, strict=True)
     return [
         CaptionRow(answer, task, "official", rouge_l, cider, tuple(counts[:4]), tuple(counts[4:8]), counts[8], counts[9])
         for answer, rouge_l, cider, counts in values

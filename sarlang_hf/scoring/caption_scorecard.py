@@ -45,8 +45,10 @@ class CaptionScore:
         clusters: distinct clusters among them.
         n_missing: references whose image has no prediction.
         value: the score; None while predictions are missing.
-        low: the score with missing predictions taken for empty captions; `value` where there is one.
-        interval: 95% interval of `low`, clustered; None for a single cluster.
+        low: what the score cannot fall below, whatever the missing predictions are: the score with these taken for empty
+            captions. 0 for BLEU, METEOR and (profile `coco`) the length ratio, which captions that are bad enough bring down
+            below that. `value` where there is one.
+        interval: 95% interval of `low`, clustered; None for a single cluster, and where `low` is that bare 0.
     """
 
     n: int

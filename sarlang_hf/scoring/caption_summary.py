@@ -28,35 +28,32 @@ class Measured:
         statistics: (n, 10) int64, BLEU's counts as `captions.CaptionScores` has them.
         clusters: (n,) cluster of each row, integers.
         missing: (n,) bool, whether there was no prediction.
+        bounded: the metrics that a missing prediction, taken for an empty one, bounds from below.
     """
 
     per_row: Mapping[Metric, NDArray[np.float64]]
     statistics: NDArray[np.int64]
     clusters: NDArray[np.int64]
     missing: NDArray[np.bool_]
+    bounded: frozenset[Metric]
 
     def at(self, rows: NDArray[Any]) -> Measured:
         """Some of the rows: their numbers, or a mask."""
         per_row = {metric: values[rows] for metric, values in self.per_row.items()}
-        return Measured(per_row, self.statistics[rows], self.clusters[rows], self.missing[rows])
+        return Measured(per_row, self.statistics[rows], self.clusters[rows], self.missing[rows], self.bounded)
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How many rows, clusters and missing predictions stand behind each score of some rows."""
+def caption_score(measured: Measured, metric: Metric, value: float, interval: Range) -> CaptionScore:
+    """A score over some rows, from its value and interval with missing predictions taken for empty ones.
 
-    n: int
-    clusters: int
-    n_missing: int
-
-    def score(self, value: float, interval: Range) -> CaptionScore:
-        """A score over those rows; no `value` while predictions are missing."""
-        return CaptionScore(self.n, self.clusters, self.n_missing, None if self.n_missing else value, value, interval)
-
-
-def count(measured: Measured) -> Counts:
-    """The counts of some rows."""
-    return Counts(len(measured.missing), len(np.unique(measured.clusters)), int(measured.missing.sum()))
+    While predictions are missing there is no value, and a metric outside of `bounded` may yet become anything from 0.
+    """
+    n, clusters, n_missing = len(measured.missing), len(np.unique(measured.clusters)), int(measured.missing.sum())
+    if not n_missing:
+        return CaptionScore(n, clusters, 0, value, value, interval)
+    if metric in measured.bounded:
+        return CaptionScore(n, clusters, n_missing, None, value, interval)
+    return CaptionScore(n, clusters, n_missing, None, 0.0, None)
 
 
 def summarize(measured: Measured, rng: np.random.Generator) -> dict[Metric, CaptionScore]:
@@ -72,15 +69,14 @@ def summarize(measured: Measured, rng: np.random.Generator) -> dict[Metric, Capt
     Returns:
         By metric; without `length_ratio` where the references hold no word.
     """
-    shape = count(measured)
-    scores = {metric: shape.score(value, found) for metric, (value, found) in _bleu(measured, rng).items()}
+    found = _bleu(measured, rng)
     for metric, values in measured.per_row.items():
         interval = clustered_interval(values, measured.clusters)
-        scores[metric] = shape.score(interval.mean, _positive(interval.low, interval.high))
+        found[metric] = interval.mean, _positive(interval.low, interval.high)
     lengths = measured.statistics[:, -2:]
     if lengths[:, 1].any():
-        scores["length_ratio"] = shape.score(*_ratio(lengths, measured.clusters))
-    return scores
+        found["length_ratio"] = _ratio(lengths, measured.clusters)
+    return {metric: caption_score(measured, metric, value, interval) for metric, (value, interval) in found.items()}
 
 
 def _bleu(measured: Measured, rng: np.random.Generator) -> dict[Metric, tuple[float, Range]]:

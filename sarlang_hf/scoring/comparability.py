@@ -16,6 +16,9 @@ from sarlang_hf.scoring.verdicts import Verdict
 
 Runs = Mapping[str, Run]
 
+_SHOWN = 60
+"""Characters of a text that a message shows."""
+
 _CAPTION_METRICS = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider")
 
 
@@ -61,11 +64,21 @@ def require_comparable(runs: Runs, metric: str) -> None:
         remedy = "judge them again with one model: `sarlang judge SAMPLES --judge-model MODEL`"
         raise UsageError(f"different models judged the runs: {listed}", place="RUNS", remedy=remedy)
     if metric.endswith("_cider"):
-        _require_same_frequencies(runs, metric.partition("_")[0])
+        require_same_frequencies(runs, metric.partition("_")[0])
 
 
-def _require_same_frequencies(runs: Runs, kind: str) -> None:
-    """CIDEr weighs words by how rare they are; counted over the references at hand, that depends on which ones these are."""
+def require_same_frequencies(runs: Runs, kind: str) -> None:
+    """Refuses to compare by CIDEr what was weighed by different document frequencies.
+
+    CIDEr weighs words by how rare they are; counted over the references at hand, that depends on which ones these are.
+
+    Args:
+        runs: of captions, scorecards included.
+        kind: of the references.
+
+    Raises:
+        UsageError: the frequencies behind CIDEr of this kind differ.
+    """
     tables = {}
     for name, run in runs.items():
         listed = signature_parts(run.scorecard.signature).get("df", "").split(",")
@@ -154,12 +167,25 @@ def _is_told(row: CaptionRow) -> bool:
 
 def _require_same_texts(first: str, expected: Mapping[str, Any], name: str, rows: Mapping[str, Any], keys: Sequence[str]) -> None:
     for key in keys:
-        if _texts(rows[key]) != _texts(expected[key]):
-            problem = f"item {key} is {_texts(rows[key])}, in {first} it is {_texts(expected[key])}"
-            raise UsageError(problem, place=name, remedy="compare runs that were asked the same questions")
+        texts, others = _texts(rows[key]), _texts(expected[key])
+        for what in texts:
+            if texts[what] != others[what]:
+                here, there = _where_they_part(texts[what], others[what])
+                problem = f"item {key:.{_SHOWN}} has {what} {here}, in {first} {there}"
+                raise UsageError(problem, place=name, remedy="compare runs that were asked the same questions")
 
 
-def _texts(row: Verdict | CaptionRow) -> tuple[str, ...]:
+def _texts(row: Verdict | CaptionRow) -> dict[str, str]:
     if isinstance(row, CaptionRow):
-        return row.answer.image_id, row.answer.reference
-    return row.answer.image_id, row.answer.question, row.answer.gold
+        return {"image": row.answer.image_id, "reference": row.answer.reference}
+    return {"image": row.answer.image_id, "question": row.answer.question, "answer": row.answer.gold}
+
+
+def _where_they_part(first: str, second: str) -> tuple[str, str]:
+    """Excerpts of two texts around the first character that they do not share: captions may be pages long."""
+    pairs = enumerate(zip(first, second, strict=False))
+    parting = next((place for place, (one, other) in pairs if one != other), min(len(first), len(second)))
+    start = max(0, parting - _SHOWN // 3)
+    cut = (text[start : start + _SHOWN] for text in (first, second))
+    here, there = (f"{'...' * (start > 0)}{part!r}{'...' * (len(part) == _SHOWN)}" for part in cut)
+    return here, there

@@ -4,7 +4,8 @@ One cluster bootstrap serves all runs of a comparison, so that every interval of
 p-value of a difference is that of its clustered t (BLEU: of the difference over its bootstrap standard error); Holm's correction
 covers all pairs of a metric. While answers are unjudged, a difference is a range, from the one extreme (the first run's unjudged
 answers wrong, the second's right) to the other; where both runs would send the judge the same text, they get the same verdict,
-and the difference is 0. The p-value of a range is the larger one of its ends, and 1 if their signs differ.
+and the difference is 0. Interval, p-value and rank of a range hold whatever the verdicts will be: the interval reaches around
+those of all of them, and the p-value is a bound from above for theirs (`scoring.unjudged`).
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from sarlang_hf.scoring.caption_rows import CaptionRow
 from sarlang_hf.scoring.comparability import Runs, Shared, require_comparable, shared_items, signature_parts
-from sarlang_hf.scoring.measures import Ends, Measured, measure
+from sarlang_hf.scoring.measures import Ends, Measured, length_ratio, measure
 from sarlang_hf.scoring.multiple import holm, minimum_detectable_difference, rank_ranges
 from sarlang_hf.scoring.signature import Cluster
-from sarlang_hf.scoring.uncertainty import Difference
 
 ALPHA = 0.05
 FEW_CLUSTERS = 10
@@ -33,7 +34,9 @@ class RunScore:
         name: the run.
         value: the score; None while answers are unjudged.
         low, high: the score if all unjudged answers were wrong, or right.
-        interval: 95%, clustered; from the lower end's to the upper end's while answers are unjudged; None for one cluster.
+        interval: 95%, clustered; while answers are unjudged it reaches around that of every score possible; None for one cluster.
+        length_ratio: words of its captions per word of their references, which CIDEr and BLEU depend on; None for questions, and
+            where the references hold no word.
         n_unjudged: shared items without a verdict.
         left_out: items of the run that not all runs have, or that lack a caption.
         rank: the best and the worst rank that the comparison allows.
@@ -45,6 +48,7 @@ class RunScore:
     low: float
     high: float
     interval: tuple[float, float] | None
+    length_ratio: float | None
     n_unjudged: int
     left_out: int
     rank: tuple[int, int]
@@ -59,10 +63,11 @@ class Pair:
         first, second: names of the runs.
         difference: None while it is a range.
         low, high: the ends of the range; both the difference where there is one.
-        interval: 95%, of the difference or around the range; None for one cluster.
-        p: two-sided; None for one cluster.
+        interval: 95%, of the difference, or around that of every difference possible; None for one cluster.
+        p: two-sided, or while the difference is a range the largest that verdicts can bring about; None for one cluster.
         p_holm: corrected for the number of pairs.
-        detectable: the smallest true difference that a test at 5% finds with a probability of 80%; None where nothing varies.
+        detectable: the smallest true difference that a test at 5% finds with a probability of 80%; None where nothing varies, and
+            while the difference is a range.
     """
 
     first: str
@@ -118,7 +123,7 @@ def contrast(runs: Runs, *, metric: str, cluster: Cluster, rng: np.random.Genera
     """
     shared = shared_items(runs, metric, cluster)
     measured = measure(shared, metric, rng)
-    pvalues = [_p(*ends) for ends in measured.differences.values()]
+    pvalues = list(measured.pvalues.values())
     tested = zip(measured.differences.items(), pvalues, holm(pvalues), strict=True)
     pairs = tuple(_pair(names, ends, p, p_holm) for (names, ends), p, p_holm in tested)
     ranks = rank_ranges(list(runs), {(pair.first, pair.second): _winner(pair) for pair in pairs})
@@ -130,29 +135,23 @@ def contrast(runs: Runs, *, metric: str, cluster: Cluster, rng: np.random.Genera
         clusters=measured.clusters,
         runs=tuple(_run_score(name, runs, shared, measured, ranks[name]) for name in runs),
         pairs=pairs,
-        notes=tuple(_notes(runs, shared, measured.clusters)),
+        notes=tuple(_notes(runs, shared, measured, metric)),
     )
 
 
 def _pair(names: tuple[str, str], ends: Ends, p: float | None, p_holm: float | None) -> Pair:
     least, most = ends
-    errors = [end.se for end in ends if end.se]
+    known = least is most
     return Pair(
         *names,
-        difference=least.mean if least is most else None,
+        difference=least.mean if known else None,
         low=least.mean,
         high=most.mean,
         interval=None if least.low is None or most.high is None else (least.low, most.high),
         p=p,
         p_holm=p_holm,
-        detectable=minimum_detectable_difference(max(errors), least.clusters - 1) if errors else None,
+        detectable=minimum_detectable_difference(least.se, least.clusters - 1) if known and least.se else None,
     )
-
-
-def _p(least: Difference, most: Difference) -> float | None:
-    if least.p is None or most.p is None:
-        return None
-    return max(least.p, most.p) if least is most or least.mean * most.mean > 0 else 1.0
 
 
 def _winner(pair: Pair) -> str | None:
@@ -163,13 +162,15 @@ def _winner(pair: Pair) -> str | None:
 
 def _run_score(name: str, runs: Runs, shared: Shared, measured: Measured, rank: tuple[int, int]) -> RunScore:
     low, high = measured.scores[name]
-    unjudged = sum(getattr(row, "verdict", True) is None for row in shared.rows[name])
+    rows = shared.rows[name]
+    unjudged = sum(getattr(row, "verdict", True) is None for row in rows)
     return RunScore(
         name=name,
         value=None if unjudged else low,
         low=low,
         high=high,
         interval=measured.intervals[name],
+        length_ratio=length_ratio(rows) if isinstance(rows[0], CaptionRow) else None,
         n_unjudged=unjudged,
         left_out=shared.left_out[name],
         rank=rank,
@@ -177,7 +178,7 @@ def _run_score(name: str, runs: Runs, shared: Shared, measured: Measured, rank: 
     )
 
 
-def _notes(runs: Runs, shared: Shared, clusters: int) -> list[str]:
+def _notes(runs: Runs, shared: Shared, measured: Measured, metric: str) -> list[str]:
     notes = []
     parts = {name: signature_parts(run.scorecard.signature) for name, run in runs.items()}
     for part in dict.fromkeys(key for own in parts.values() for key in own):
@@ -188,6 +189,10 @@ def _notes(runs: Runs, shared: Shared, clusters: int) -> list[str]:
         notes.append("the answers name no images: every row is a cluster of its own, and the intervals are too narrow")
     if shared.without_place:
         notes.append(f"{shared.without_place} of {len(shared.clusters)} items have no place and are clustered by image")
-    if clusters < FEW_CLUSTERS:
-        notes.append(f"only {clusters} cluster{'s' * (clusters > 1)}: the intervals are too narrow")
+    if measured.clusters < FEW_CLUSTERS:
+        notes.append(f"only {measured.clusters} cluster{'s' * (measured.clusters > 1)}: the intervals are too narrow")
+    nothing = [name for name, (_, high) in measured.scores.items() if "_bleu_" in metric and high == 0]
+    if nothing:
+        order = metric[-1]
+        notes.append(f"no n-gram of some length up to {order} matches: BLEU-{order} is taken for 0 ({', '.join(nothing)})")
     return notes

@@ -12,14 +12,19 @@ _TINY = 1e-4
 
 
 def run_table(comparison: Comparison) -> Table:
-    """A row for each run: its score on the shared items, the interval, what was left out, and the ranks it may have."""
+    """A row for each run: its score on the shared items, the interval, what was left out, and the ranks it may have.
+
+    Questions have a column for unjudged answers, captions one for their length, in words per word of the references.
+    """
     table = _table()
     table.add_column("run")
-    for name in ("score", "95% interval", "unjudged", "left out", "rank"):
+    questions = comparison.metric == "acc"
+    for name in ("score", "95% interval", "unjudged" if questions else "length", "left out", "rank"):
         table.add_column(name, justify="right", no_wrap=True)
     scale = _scale(comparison.metric)
     for run in comparison.runs:
-        cells = (_value(run, scale), _interval(run.interval, scale), str(run.n_unjudged), str(run.left_out), _rank(run.rank))
+        own = str(run.n_unjudged) if questions else _ratio(run.length_ratio)
+        cells = (_value(run, scale), _interval(run.interval, scale), own, str(run.left_out), _rank(run.rank))
         table.add_row(*map(Text, (run.name, *cells)))
     return table
 
@@ -33,8 +38,7 @@ def pair_table(comparison: Comparison) -> Table:
     scale = _scale(comparison.metric)
     for pair in comparison.pairs:
         interval = _interval(pair.interval, scale, signed=True)
-        detectable = "none" if pair.detectable is None else f"{scale * pair.detectable:.1f}"
-        cells = (_difference(pair, scale), interval, _p(pair.p), _p(pair.p_holm), detectable)
+        cells = (_difference(pair, scale), interval, _p(pair.p), _p(pair.p_holm), _detectable(pair, scale))
         table.add_row(*map(Text, (f"{pair.first} - {pair.second}", *cells)))
     return table
 
@@ -48,8 +52,9 @@ def header(comparison: Comparison) -> str:
 
 def footer(comparison: Comparison) -> str:
     """Signatures and notes."""
+    title = "Signatures of the runs' scorecards, which stand for all their own items, clustered their own way:"
     lines = [f"{run.name}: {run.signature}" for run in comparison.runs]
-    return "\n".join((*lines, *(f"Note: {note}." for note in comparison.notes)))
+    return "\n".join((title, *lines, *(f"Note: {note}." for note in comparison.notes)))
 
 
 def _table() -> Table:
@@ -73,6 +78,16 @@ def _difference(pair: Pair, scale: float) -> str:
     if pair.difference is None:
         return f"{scale * pair.low:+.1f} to {scale * pair.high:+.1f}"
     return f"{scale * pair.difference:+.1f}"
+
+
+def _detectable(pair: Pair, scale: float) -> str:
+    if pair.difference is None:
+        return "unjudged"
+    return "none" if pair.detectable is None else f"{scale * pair.detectable:.1f}"
+
+
+def _ratio(ratio: float | None) -> str:
+    return "none" if ratio is None else f"{ratio:.2f}"
 
 
 def _interval(interval: tuple[float, float] | None, scale: float, *, signed: bool = False) -> str:

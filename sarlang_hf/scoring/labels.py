@@ -1,14 +1,15 @@
 """What the words of an answer name: positions, classes, numbers, yes and no, and whether something is denied.
 
 All functions take the normalised words of `normalize.tokens`, so they see whole words only: `car` is not in `cargo`. A word
-that belongs to a fixed phrase names nothing: 'left blank' is no position, '10 m' is no count, 'no doubt' and 'false positive'
-neither affirm nor deny.
+that belongs to a fixed phrase names nothing: 'left blank' is no position, '10 m' is no count, 'no doubt', 'no fewer' and 'false
+positive' neither affirm nor deny.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from itertools import pairwise
 
 from sarlang_hf.schema import CATEGORIES, POSITIONS
@@ -19,8 +20,16 @@ CLASSES = frozenset(CATEGORIES)
 PLACES = frozenset(POSITIONS)
 
 CONTRASTS = frozenset({"but", "however", "although", "though", "yet"})
-NEGATIONS = frozenset({"no", "not", "none", "never", "nothing", "neither", "nor", "without", "except", "rather"})
-"""Words after which a label or number named in the answer may be denied: 'a harbor, not a bridge'."""
+REFUTATIONS = frozenset({"wrong", "incorrect", "inaccurate", "mistaken", "untrue"})
+"""Words that take back what is said beside them: 'yes is wrong'."""
+
+_UNLIKELY = frozenset({"unlikely", "improbable", "implausible", "doubtful", "hardly", "scarcely"})
+_LACKING = frozenset({"absence", "absent", "devoid", "excluded", "excluding", "fails", "lack", "lacking", "lacks", "missing"})
+_DENIALS = _UNLIKELY | _LACKING | {"instead", "impossible", "nobody", "nope"}
+_DENYING = frozenset({"all but", "anything but", "apart from", "aside from", "far from", "free from", "free of", "other than"})
+
+NEGATIONS = REFUTATIONS | _DENIALS | {"no", "not", "none", "never", "nothing", "neither", "nor", "without", "except", "rather"}
+"""Words beside which a label or number named in the answer may be denied: 'a harbor, not a bridge', 'unlikely to be a ship'."""
 
 _OTHER_NAMES = {"aeroplane", "airplane", "jet", "plane", "boat", "vessel", "carrier", "vehicle", "truck", "dock", "pier", "port"}
 OTHER_CLASS_NAMES = frozenset(_OTHER_NAMES | {f"{name}s" for name in _OTHER_NAMES})
@@ -34,17 +43,24 @@ _SCALES = frozenset({"dozen", "dozens", "hundred", "hundreds", "thousand", "thou
 _COUNTED = CLASSES | {"object", "objects", "instance", "instances", "target", "targets"}
 _COMPARED = {f"{degree} than" for degree in ("more", "less", "fewer", "greater")}
 _BOUND_BEFORE = frozenset(_COMPARED | {"at least", "at most", "up to", "over", "under", "above", "below"})
-_BOUND_AFTER = frozenset({"plus", "or more", "or less", "or fewer", "and more"})
+_BOUND_AFTER = frozenset(_COMPARED | {"plus", "or more", "or less", "or fewer", "and more"})
 
 _UNITS = frozenset({"m", "meter", "meters", "metre", "metres", "km", "px", "pixel", "pixels", "percent", "degree", "degrees"})
 _TRUE_OR_FALSE = frozenset({"positive", "positives", "negative", "negatives", "alarm", "alarms", "color", "colour", "north"})
 _PHRASES = {
-    "no": frozenset({"answer", "clue", "doubt", "idea", "information", "matter", "need", "problem", "question", "way"}),
+    "no": frozenset(
+        {"answer", "clue", "doubt", "idea", "information", "matter", "need", "problem", "question", "way", "of", "denying"}
+        | {"fewer", "less", "more", "longer", "small", "shortage", "scarcity", "lack", "end", "exception"}
+    ),
     "true": _TRUE_OR_FALSE,
     "false": _TRUE_OR_FALSE,
     "left": frozenset({"blank", "empty", "out", "unanswered", "unspecified"}),
     "right": frozenset({"answer", "away", "now"}),
 }
+_JOINERS = frozenset({"and", "or"})
+_LABELS = YES | NO | CLASSES | PLACES | _JOINERS
+# Verbs that make a yes or no before them what the answer speaks about: 'yes would be wrong'.
+_SPEAKS_OF = frozenset({"is", "was", "would", "may", "might", "could", "can", "must", "should", "seems", "sounds", "looks"})
 
 
 def polarities(words: Sequence[str]) -> list[bool]:
@@ -54,11 +70,20 @@ def polarities(words: Sequence[str]) -> list[bool]:
 
 
 def opens_with_polarity(words: Sequence[str]) -> bool:
-    """Whether the first word answers yes or no. In 'no bridges', 'no' belongs to the bridges; 'yes or no' answers nothing."""
+    """Whether the first word answers yes or no.
+
+    In 'no bridges', 'no' belongs to the bridges. 'yes or no' answers nothing, nor does a bare list with both: 'yes, 0, left, no'.
+    """
     if not words or words[0] not in YES | NO or _in_phrase(words, 0) or _names_zero(words, 0):
         return False
-    following = [word for word in words[1:3] if word != "or"][:1]
-    return not (following and following[0] in YES | NO and (following[0] in YES) != (words[0] in YES))
+    contrary = NO if words[0] in YES else YES
+    following = [word for word in words[1:3] if word not in _JOINERS][:1]
+    return contrary.isdisjoint(following) and (contrary.isdisjoint(words) or not _is_list(words))
+
+
+def says_both(words: Sequence[str]) -> bool:
+    """Whether yes and no are both said, and the answer opens with neither."""
+    return len(set(polarities(words))) > 1 and not opens_with_polarity(words)
 
 
 def places(words: Sequence[str]) -> set[str]:
@@ -73,17 +98,27 @@ def names_corner(words: Sequence[str]) -> bool:
 
 
 def doubts_polarity(words: Sequence[str]) -> bool:
-    """Whether an answer that does not open with yes or no takes one back: 'not yes', or 'no ships, but bridges'."""
+    """Whether a yes or no is taken back: 'yes is wrong', 'unlikely, yes', 'not yes', or 'no ships, but bridges'.
+
+    What an answer opens with is taken back by fewer words than what stands within a sentence: 'No, but there is a harbor'.
+    """
+    if not (REFUTATIONS | _UNLIKELY).isdisjoint(words) or any(first in YES and then == "not" for first, then in pairwise(words)):
+        return True
     if opens_with_polarity(words):
-        return False
+        return not _SPEAKS_OF.isdisjoint(words[1:2])
     said = [index for index, word in enumerate(words) if word in YES | NO and not _in_phrase(words, index)]
-    denied = any(not {"not", "cannot", "never"}.isdisjoint(words[max(0, index - 2) : index]) for index in said)
-    return denied or not CONTRASTS.isdisjoint(words)
+    denied = any(not {"not", "never"}.isdisjoint(words[max(0, index - 2) : index]) for index in said)
+    return denied or not (CONTRASTS | _DENIALS).isdisjoint(words) or _holds_pair(words, _DENYING)
 
 
 def denies(words: Sequence[str]) -> bool:
-    """Whether anything in the answer is negated."""
-    return not NEGATIONS.isdisjoint(words)
+    """Whether anything in the answer is negated, or counted as zero."""
+    return (
+        not NEGATIONS.isdisjoint(words)
+        or "0" in words
+        or _holds_pair(words, _DENYING)
+        or any(word == "false" and not _in_phrase(words, index) for index, word in enumerate(words))
+    )
 
 
 def numbers(words: Sequence[str]) -> set[float]:
@@ -96,7 +131,8 @@ def numbers(words: Sequence[str]) -> set[float]:
 
 def denies_number(words: Sequence[str]) -> bool:
     """Whether a word is negated, leaving aside the negations that name zero."""
-    return any(word in NEGATIONS and not _names_zero(words, index) for index, word in enumerate(words))
+    negated = any(word in NEGATIONS and not _names_zero(words, index) for index, word in enumerate(words))
+    return negated or _holds_pair(words, _DENYING)
 
 
 def bounds(words: Sequence[str]) -> bool:
@@ -104,6 +140,15 @@ def bounds(words: Sequence[str]) -> bool:
     if not _SCALES.isdisjoint(words):
         return True
     return any(_limited(words, index) for index, word in enumerate(words) if _NUMBER.fullmatch(word))
+
+
+def _holds_pair(words: Sequence[str], pairs: AbstractSet[str]) -> bool:
+    return any(f"{first} {then}" in pairs for first, then in pairwise(words))
+
+
+def _is_list(words: Sequence[str]) -> bool:
+    """Whether nothing but labels and numbers is said."""
+    return all(word in _LABELS or _NUMBER.fullmatch(word) for word in words)
 
 
 def _limited(words: Sequence[str], index: int) -> bool:

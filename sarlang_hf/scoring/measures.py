@@ -13,7 +13,8 @@ from sarlang_hf.scoring.caption_rows import CaptionRow
 from sarlang_hf.scoring.comparability import Shared
 from sarlang_hf.scoring.judge.prompts import request_for
 from sarlang_hf.scoring.resampling import cluster_codes, cluster_sums, percentiles, resampled_sums
-from sarlang_hf.scoring.uncertainty import Difference, Interval, clustered_interval, difference_of_means, two_sided_p
+from sarlang_hf.scoring.uncertainty import Difference, clustered_interval, difference_of_means, two_sided_p
+from sarlang_hf.scoring.unjudged import completions
 from sarlang_hf.scoring.verdicts import Verdict
 
 Floats = NDArray[np.float64]
@@ -27,14 +28,16 @@ class Measured:
 
     Attributes:
         scores: by run, the lower and the upper end of its score.
-        intervals: by run, the 95% interval around them; None for one cluster.
+        intervals: by run, the 95% interval, around that of every score while answers are unjudged; None for one cluster.
         differences: by pair of runs, first minus second.
+        pvalues: by pair, the two-sided p-value, or the largest that any verdicts can bring about; None for one cluster.
         clusters: number of clusters.
     """
 
     scores: dict[str, tuple[float, float]]
     intervals: dict[str, tuple[float, float] | None]
     differences: dict[tuple[str, str], Ends]
+    pvalues: dict[tuple[str, str], float | None]
     clusters: int
 
 
@@ -71,17 +74,27 @@ def _means(
     found = {
         pair: [difference_of_means(end, codes, count, next(estimates)) for end in ends] for pair, ends in differences.items()
     }
-    whole = {run: (clustered_interval(low, codes), clustered_interval(high, codes)) for run, (low, high) in bounds.items()}
     return Measured(
-        scores={run: (low.mean, high.mean) for run, (low, high) in whole.items()},
-        intervals={run: _hull(low, high, most) for run, (low, high) in whole.items()},
+        scores={run: (float(low.mean()), float(high.mean())) for run, (low, high) in bounds.items()},
+        intervals={run: _interval(low, high, codes, count, most) for run, (low, high) in bounds.items()},
         differences={pair: (ends[0], ends[-1]) for pair, ends in found.items()},
+        pvalues={pair: _largest_p(found[pair], ends, codes, count) for pair, ends in differences.items()},
         clusters=count,
     )
 
 
-def _hull(low: Interval, high: Interval, most: float) -> tuple[float, float] | None:
-    return None if low.low is None or high.high is None else (max(0.0, low.low), min(most, high.high))
+def _interval(low: Floats, high: Floats, codes: NDArray[np.int64], count: int, most: float) -> tuple[float, float] | None:
+    known = clustered_interval(low, codes)
+    if known.low is None or known.high is None:
+        return None
+    ends = completions(low, high, codes, count).interval() if (low < high).any() else (known.low, known.high)
+    return max(0.0, ends[0]), min(most, ends[1])
+
+
+def _largest_p(found: Sequence[Difference], ends: Sequence[Floats], codes: NDArray[np.int64], count: int) -> float | None:
+    if count == 1 or len(ends) == 1:
+        return found[0].p
+    return completions(ends[0], ends[-1], codes, count).largest_p()
 
 
 def _resampled_means(sums: Floats, rng: np.random.Generator) -> Floats:
@@ -118,13 +131,11 @@ def _one_verdict(first: Verdict, second: Verdict) -> bool:
 
 def _bleu(shared: Shared, order: int, codes: NDArray[np.int64], count: int, rng: np.random.Generator) -> Measured:
     """Runs whose score is corpus BLEU of one order, anew from the sums of each resample."""
-    from sarlang_hf.scoring.captions import bleu_from_statistics
-
     statistics = np.concatenate([_statistics(rows) for rows in shared.rows.values()], axis=1)
     sums = cluster_sums(statistics, codes, count)
     shape = (-1, len(shared.rows), statistics.shape[1] // len(shared.rows))
-    scores = bleu_from_statistics(sums.sum(axis=0).reshape(shape))[0, :, order - 1]
-    estimates = bleu_from_statistics(resampled_sums(sums, rng=rng).reshape(shape))[:, :, order - 1] if count > 1 else None
+    scores = _corpus_bleu(sums.sum(axis=0).reshape(shape), order)[0]
+    estimates = _corpus_bleu(resampled_sums(sums, rng=rng).reshape(shape), order) if count > 1 else None
     names = list(shared.rows)
     intervals: dict[str, tuple[float, float] | None] = dict.fromkeys(names)
     if estimates is not None:
@@ -136,7 +147,31 @@ def _bleu(shared: Shared, order: int, codes: NDArray[np.int64], count: int, rng:
         drawn = None if estimates is None else estimates[:, a] - estimates[:, b]
         found = _bleu_difference(float(scores[a] - scores[b]), drawn, len(codes), count)
         differences[first, second] = (found, found)
-    return Measured({name: (float(score),) * 2 for name, score in zip(names, scores, strict=True)}, intervals, differences, count)
+    return Measured(
+        scores={name: (float(score),) * 2 for name, score in zip(names, scores, strict=True)},
+        intervals=intervals,
+        differences=differences,
+        pvalues={pair: found.p for pair, (found, _) in differences.items()},
+        clusters=count,
+    )
+
+
+def _corpus_bleu(sums: Floats, order: int) -> Floats:
+    """BLEU of one order, x100, from sums (..., 10): (...); 0 where no n-gram of some length up to `order` matches.
+
+    The constants of the official script make something of nothing, 1e-9 to 1e-16, by the lengths of the texts alone: between two
+    runs without a match it would be a difference in every resample alike, and the tests would find it.
+    """
+    from sarlang_hf.scoring.captions import bleu_from_statistics
+
+    scores: Floats = np.where((sums[..., :order] > 0).all(axis=-1), bleu_from_statistics(sums)[..., order - 1], 0.0)
+    return scores
+
+
+def length_ratio(rows: Sequence[CaptionRow]) -> float | None:
+    """Words of captions per word of their references; None where the references hold none."""
+    wanted = sum(row.reference_length for row in rows)
+    return sum(row.prediction_length for row in rows) / wanted if wanted else None
 
 
 def _statistics(rows: Sequence[CaptionRow]) -> Floats:

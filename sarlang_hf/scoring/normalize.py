@@ -5,8 +5,8 @@
 
 What is evened out: Unicode compatibility forms (NFKC), case, punctuation (a decimal point and a minus sign of a number
 stay), invisible characters, articles, the number words zero to ninety-nine, thousands separators, the plural of the six
-class labels, British spellings, and upper/lower/middle for top/bottom/center. Letters of other alphabets that merely look
-Latin stay what they are.
+class labels, British spellings, and upper/lower/middle for top/bottom/center. Signs that change what a number says are spelled
+out (`>3` is 'more than 3', `3%` '3 percent'). Letters of other alphabets that merely look Latin stay what they are.
 """
 
 from __future__ import annotations
@@ -42,6 +42,20 @@ _COMPOUND = re.compile(rf"\b({'|'.join(_TENS)})[-\s]+({'|'.join(_UNITS[1:])})\b"
 _THOUSANDS = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?!,?\d)")
 _NEGATION = re.compile(r"\b(is|are|was|were|do|does|did|has|have|had|ca|wo|ai|could|should|would|must|need)n'?t\b")
 _POSSESSIVE = re.compile(r"'s\b")
+# Signs that change what a number says. Those around a tag ('<answer>3</answer>') and that of an arrow ('-> 3') do not.
+_SIGN = re.compile(
+    r"<[^\s\d<>=][^<>]*>|(?<![-=])>=?|<(?!-)=?|!=|[+%\u00b0\u00b1\u2030\u2260\u2264-\u226b\u226e\u226f\u2272\u2273\u2a7d\u2a7e]"
+)
+_SPELLED = {
+    **dict.fromkeys((">", "\u226b"), "more than"),
+    **dict.fromkeys(("<", "\u226a"), "less than"),
+    **dict.fromkeys((">=", "\u2265", "\u2267", "\u2269", "\u226e", "\u2273", "\u2a7e"), "at least"),
+    **dict.fromkeys(("<=", "\u2264", "\u2266", "\u2268", "\u226f", "\u2272", "\u2a7d"), "at most"),
+    **dict.fromkeys(("!=", "\u2260"), "not"),
+    **dict.fromkeys(("%", "\u2030"), "percent"),
+    **dict.fromkeys(("+", "\u00b1"), "plus"),
+    "\u00b0": "degrees",
+}
 # A run of letters and digits; full stops join it only between digits ("1.5", "v1.0"), a minus sign only opens a number.
 _WORD = re.compile(r"(?:(?<![^\s(:=])-(?=\d))?[^\W_]+(?:(?<=\d)\.(?=\d)[^\W_]+)*")
 
@@ -63,12 +77,16 @@ def _tokens(text: str) -> tuple[str, ...]:
         text = _POSSESSIVE.sub("", _NEGATION.sub(r"\1 not", text.replace("`", "'")))
     text = _COMPOUND.sub(lambda match: str(_NUMBER_WORDS[match[1]] + _NUMBER_WORDS[match[2]]), text)
     text = _THOUSANDS.sub(lambda match: match[0].replace(",", ""), text)
-    # "10+" is not the count 10, so the sign must survive.
-    words = [_CANONICAL.get(word, word) for word in _WORD.findall(text.replace("+", " plus "))]
+    words = [_CANONICAL.get(word, word) for word in _WORD.findall(_SIGN.sub(_spelled, text))]
     return tuple(word for word in words if word not in _ARTICLES) or tuple(words)
 
 
 _cached_tokens = lru_cache(maxsize=1 << 16)(_tokens)
+
+
+def _spelled(sign: re.Match[str]) -> str:
+    """A sign in words; a tag without its brackets."""
+    return f" {_SPELLED.get(sign[0]) or sign[0].strip('<>')} "
 
 
 def _fold(text: str) -> str:

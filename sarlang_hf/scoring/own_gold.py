@@ -19,7 +19,7 @@ from sarlang_hf.schema import APPLICATION_OF_TYPE, text_ids
 from sarlang_hf.scoring.caption_rows import CaptionAnswer
 from sarlang_hf.scoring.caption_scorecard import ScoredKind
 from sarlang_hf.scoring.prediction_rows import fail, read_cells, read_rows
-from sarlang_hf.scoring.prediction_shapes import OFFICIAL_COLUMNS, Shape
+from sarlang_hf.scoring.prediction_shapes import OFFICIAL_COLUMNS, Shape, is_header
 from sarlang_hf.scoring.predictions import checked_text
 from sarlang_hf.scoring.signature import Cluster, DatasetRef
 from sarlang_hf.scoring.verdicts import Answer
@@ -33,10 +33,11 @@ KIND_OF_TASK: dict[str, ScoredKind] = {
 VQA_TASK = "sarlang_vqa"
 
 _QUESTION = re.compile(r"Question: (.*)\. Answer the question concisely\.", re.DOTALL)
-_CAPTION_PROMPT = "Describe the content of this image in one sentence"
-_HEADER_WORDS = frozenset(
-    {"image", "image_name", "prediction", "predict", "predicted", "question", "ground_truth", "answer", "gt"}
+_NO_HEADER = (
+    "name the columns question_id and prediction to score with a dataset; or write image, prediction, question and reference in "
+    "this order, as the official script reads them, and take the header off"
 )
+_CAPTION_PROMPT = "Describe the content of this image in one sentence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,8 @@ def _official_rows(path: Path) -> Iterator[_Row]:
         if len(cells) < OFFICIAL_COLUMNS:
             problem = f"{len(cells)} fields, not image, prediction, question and reference"
             fail(path, line, problem, "put texts that contain a comma in double quotes")
-        if number == 0 and {cell.strip().casefold().replace(" ", "_") for cell in cells} <= _HEADER_WORDS:
-            fail(path, line, f"{', '.join(cells)!r:.80} looks like a header", "take it off: the official script reads none")
+        if number == 0 and is_header(cells):
+            fail(path, line, f"{', '.join(cells)!r:.80} looks like a header", _NO_HEADER)
         image, prediction, question, gold = cells[:OFFICIAL_COLUMNS]
         yield _Row(image.strip() or _row_name(line), question, gold, prediction)
 

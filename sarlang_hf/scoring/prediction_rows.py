@@ -46,7 +46,7 @@ def read_cells(path: Path) -> Iterator[Cells]:
     """
     if path.suffix.lower() != ".csv":
         problem = f"the name ends in {path.suffix!r}, neither .csv nor .jsonl"
-        raise PredictionsError(problem, place=path, remedy="give it the ending of its format")
+        raise PredictionsError(problem, place=path, remedy="name a file of this ending, or the folder of a run with its verdicts")
     # The csv module caps a field at 128 KiB for the whole process; a long answer must not stop the scoring of a file.
     limit = csv.field_size_limit(MAX_BYTES)
     reader = csv.reader(_lines(path), strict=True)

@@ -8,24 +8,33 @@
 | `official_captions` | JSONL of the official `Evaluate_caption.py` | label, predict |
 | `llama_factory` | LLaMA-Factory's `generated_predictions.jsonl` | prompt, predict, label |
 
-The first three rows name what a dataset holds; the others bring their own references (`scoring.own_gold`).
+The first three rows name what a dataset holds; the others bring their own references (`scoring.own_gold`). A run folder, whose
+answers are judged already, is read by `scoring.run_answers`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from sarlang_hf.errors import PredictionsError
-from sarlang_hf.scoring.prediction_rows import JSON_SUFFIXES, Pairs, read_cells, read_rows
+from sarlang_hf.scoring.prediction_rows import JSON_SUFFIXES, Pairs, fail, read_cells, read_rows
 from sarlang_hf.scoring.predictions import Key, Predictions, checked_text, collect
 
 Shape = Literal["questions", "images", "samples", "official_vqa", "official_captions", "llama_factory"]
 
 OFFICIAL_COLUMNS = 4
-"""Columns of the official script's CSV: image, prediction, question, reference."""
+"""Columns of the official script's CSV: image, prediction, question, reference. It ignores those after them."""
+
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_HEADER_WORDS = frozenset(
+    {"answer", "file", "filename", "gold", "ground", "gt", "id", "image", "img", "label", "model", "output", "path"}
+    | {"pred", "predict", "predicted", "prediction", "query", "question", "reference", "response", "truth"}
+)
+_SENTENCE_WORDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +58,64 @@ def shape_of(path: Path) -> Shape:
     """Which shape a file has; `questions`, whose reader says what is missing, if its first row fits none.
 
     Raises:
-        PredictionsError: it cannot be read, is empty, or its first row is broken.
+        PredictionsError: it cannot be read, is empty, or its first row is broken, names its columns in a way that leaves open
+            what they hold, or is separated by something else than commas.
     """
     if path.suffix.lower() not in JSON_SUFFIXES:
         return _shape_of_csv(path)
-    fields = next(read_rows(path), (0, {}))[1]
+    line, fields = next(read_rows(path), (0, {}))
     if "doc_id" in fields and _named_answer(fields) is not None:
         return "samples"
     if "predict" in fields and "label" in fields:
         return "llama_factory" if "prompt" in fields else "official_captions"
-    return "images" if "image_id" in fields and "question_id" not in fields else "questions"
+    return _named_shape(path, line, list(fields))
 
 
 def _shape_of_csv(path: Path) -> Shape:
-    _, cells = next(read_cells(path), (0, []))
-    names = {cell.strip().casefold() for cell in cells}
-    if "prediction" in names and names & {"question_id", "image_id"}:
-        return "questions" if "question_id" in names else "images"
-    return "official_vqa" if len(cells) == OFFICIAL_COLUMNS else "questions"
+    line, cells = next(read_cells(path), (0, []))
+    names = [cell.strip().casefold() for cell in cells]
+    if "prediction" in names and not {"question_id", "image_id"}.isdisjoint(names):
+        return _named_shape(path, line, names)
+    if len(cells) >= OFFICIAL_COLUMNS:
+        return "official_vqa"
+    for separator, name in _SEPARATORS.items():
+        if len(",".join(cells).split(separator)) > len(cells):
+            fail(
+                path,
+                line,
+                f"the fields are separated by {name}",
+                "separate them by commas, and put texts that hold one in quotes",
+            )
+    return "questions"
+
+
+def _named_shape(path: Path, line: int, names: Sequence[str]) -> Shape:
+    """`images` only where nothing else is named: captions go by their image alone, answers to questions never do."""
+    if "image_id" not in names or "question_id" in names:
+        return "questions"
+    if "question" in names:
+        problem = f"the columns are {', '.join(names)}: image_id and prediction make captions, but there is a question"
+        remedy = "name answers by question_id; leave question out of a file of captions"
+        if path.suffix.lower() == ".csv":
+            remedy += "; for references of your own, write image, prediction, question, reference in this order, without a header"
+        fail(path, line, problem, remedy)
+    return "images"
+
+
+def is_header(cells: Sequence[str]) -> bool:
+    """Whether the first row of a CSV that is read by position names its columns.
+
+    Where the third cell, the question, is a sentence, a prediction like 'no answer' or an image 'image' names none.
+    """
+    question = cells[2].strip()
+    if "?" in question or len(question.split()) >= _SENTENCE_WORDS:
+        return False
+    return any(not _HEADER_WORDS.isdisjoint(re.split(r"[\W_]+", cell.strip().casefold())) and _is_name(cell) for cell in cells)
+
+
+def _is_name(cell: str) -> bool:
+    """Whether a cell may be the name of a column: a few words without digits and full stops ('image_1.png')."""
+    return len(cell.split()) < _SENTENCE_WORDS and not re.search(r"[\d.]", cell)
 
 
 def read_samples(path: Path) -> Samples:

@@ -32,7 +32,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from sarlang_hf.errors import UsageError
-from sarlang_hf.files import write_atomically
+from sarlang_hf.files import read_regular, write_atomically
 from sarlang_hf.schema import FORMAT_VERSION
 from sarlang_hf.scoring.accuracy import Marks, Score, accuracy
 from sarlang_hf.scoring.answers import Protocol
@@ -55,6 +55,7 @@ __all__ = [
 ]
 
 SCORECARD_FILE = "sarlang_scorecard.json"
+_MAX_BYTES = 1 << 26
 
 BREAKDOWNS = ("type", "application", "source", "template")
 
@@ -204,7 +205,7 @@ def read_scorecards(path: Path) -> dict[str, AnyScorecard]:
         UsageError: there is no such file, or it holds no scorecards of this format version.
     """
     try:
-        records = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+        records = json.loads(read_regular(path, _MAX_BYTES), parse_constant=_refuse_constant)
         return {task: _parsed(task, record) for task, record in records.items()}
     except (OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise UsageError(

@@ -27,6 +27,8 @@ _METRICS: dict[Metric, str] = {
     "length_ratio": "length",
     "meteor": "METEOR",
 }
+_BY_SOURCE: tuple[Metric, ...] = ("cider", "length_ratio")
+"""A CIDEr near zero may only say that captions are too long."""
 
 
 def score_table(card: Scorecard) -> Table:
@@ -47,9 +49,9 @@ def score_table(card: Scorecard) -> Table:
 
 
 def caption_table(card: CaptionScorecard) -> Table:
-    """One scorecard of captions: a row for each kind of reference and metric, and below them CIDEr for each source.
+    """One scorecard of captions: a row for each kind of reference and metric, below them CIDEr and length for each source.
 
-    'low' stands before a score that takes missing captions for empty ones.
+    While captions are missing, 'low' stands before what a score cannot fall below whatever they are.
     """
     table = _table(f"{card.task}, x100, profile {card.profile}", "references")
     for name in ("metric", "n", _CLUSTERS[card.cluster], "missing", "score", "95% interval"):
@@ -59,15 +61,19 @@ def caption_table(card: CaptionScorecard) -> Table:
         for metric, score in scores.items():
             _add_caption_row(table, kind, metric, score)
         for source, kinds in sources.items():
-            if kind in kinds:
-                _add_caption_row(table, f"  {source or '(none)'}", "cider", kinds[kind]["cider"])
+            for metric in _BY_SOURCE:
+                if metric in kinds.get(kind, {}):
+                    _add_caption_row(table, f"  {source or '(none)'}", metric, kinds[kind][metric])
         table.add_section()
     return table
 
 
 def gap_lines(gaps: Sequence[Gap]) -> list[str]:
-    """A line for each gap: 'vision gain over none: acc +12.3 [+10.1, +14.5], p = 0.0001, n=8740 on 1017 (against RUN)'."""
-    return [f"{gap.name.replace('_', ' ')} over {gap.against}: {gap.metric} {_gap(gap)} (against {gap.run})" for gap in gaps]
+    """A line for each gap: 'vision gain, image minus none: acc +12.3 [+10.1, +14.5], p = 0.0001, n=8740 on 1017 (beside RUN)'.
+
+    It reads the same from either side.
+    """
+    return [f"{gap.name.replace('_', ' ')}, {gap.sides}: {gap.metric} {_gap(gap)} (beside {gap.run})" for gap in gaps]
 
 
 def _gap(gap: Gap) -> str:

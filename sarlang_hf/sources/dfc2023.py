@@ -86,7 +86,7 @@ class DFC2023:
         return self._set.parameters()
 
     def tiles(self) -> Iterator[Tile | ImageFault]:
-        return with_captions(self._images(), self._simulated_tree)
+        return with_captions(self._images(), self._simulated_tree, source=self.name, root=self.root)
 
     def _images(self) -> Iterator[Tile | ImageFault]:
         earlier: Files = {}

@@ -60,7 +60,7 @@ class SARDet100K:
         return {}
 
     def tiles(self) -> Iterator[Tile | ImageFault]:
-        return with_captions(self._images(), self._simulated_tree())
+        return with_captions(self._images(), self._simulated_tree(), source=self.name, root=self.root)
 
     def _simulated_tree(self) -> Path | None:
         return self.root if self.simulated else None

@@ -32,15 +32,20 @@ def captions_file(tree: Path | None) -> dict[str, Path]:
     return {SIMULATED_CAPTIONS: path} if path is not None and is_file(path) else {}
 
 
-def with_captions(items: Iterator[Tile | ImageFault], tree: Path | None) -> Iterator[Tile | ImageFault]:
+def with_captions(
+    items: Iterator[Tile | ImageFault], tree: Path | None, *, source: str, root: Path
+) -> Iterator[Tile | ImageFault]:
     """The tiles of a source, with their simulated captions.
 
     Nothing is remembered of images that come in the order of the file. A tile that is turned gets no captions: they say where
-    things lie in the image as it was drawn.
+    things lie in the image as it was drawn. Captions of an image that the tree does not have come as a screened fault, unless
+    the source is a part of the tree: then they may be another part's.
 
     Args:
         items: what the source yields.
         tree: the simulated tree's folder, None if the images are not simulated.
+        source: the source's name.
+        root: the source's folder.
 
     Raises:
         SourceError: the file is not one of the simulator's.
@@ -53,9 +58,19 @@ def with_captions(items: Iterator[Tile | ImageFault], tree: Path | None) -> Iter
         file = path.open("rb")
     with file:
         passed: dict[str, _Texts] = {}
+        faulty: set[str] = set()
         lines = _read(file, path)
         for item in items:
-            yield item if isinstance(item, ImageFault) or item.turned else _captioned(item, _find(item.stem, lines, passed, path))
+            if isinstance(item, ImageFault):
+                faulty.add(item.image_id)
+                yield item
+            else:
+                texts = _find(item.stem, lines, passed, path)
+                yield item if item.turned else _captioned(item, texts)
+        if tree == root:
+            for stem, texts in (*passed.items(), *lines):
+                if f"{source}/{stem}" not in faulty:
+                    yield _imageless(f"{source}/{stem}", len(texts), path, root)
 
 
 def _find(stem: str, lines: Iterator[tuple[str, _Texts]], passed: dict[str, _Texts], path: Path) -> _Texts:
@@ -69,6 +84,19 @@ def _find(stem: str, lines: Iterator[tuple[str, _Texts]], passed: dict[str, _Tex
             raise SourceError(f"image {found!r:.80} is named twice", place=path, remedy=_REMEDY)
         passed[found] = texts
     return []
+
+
+def _imageless(image_id: str, texts: int, path: Path, root: Path) -> ImageFault:
+    return ImageFault(
+        f"{path.name} captions it, but there is no such image, or it is named there twice",
+        place=path,
+        remedy=_REMEDY,
+        reason="missing_image",
+        image_id=image_id,
+        root=root,
+        screened=True,
+        texts=texts,
+    )
 
 
 def _captioned(tile: Tile, texts: _Texts) -> Tile:

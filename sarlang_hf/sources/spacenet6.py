@@ -103,7 +103,7 @@ class SpaceNet6:
         return {**self._set.parameters(), "turn_south": self._turn_south}
 
     def tiles(self) -> Iterator[Tile | ImageFault]:
-        return with_captions(self._images(), self._simulated_tree)
+        return with_captions(self._images(), self._simulated_tree, source=self.name, root=self.root)
 
     def _images(self) -> Iterator[Tile | ImageFault]:
         for part in self._parts:

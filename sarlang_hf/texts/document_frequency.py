@@ -61,7 +61,7 @@ class DocumentFrequency:
         """16 hexadecimal digits over the content, whatever the order: the same for the same counts."""
         content = hashlib.blake2b(f"{self.documents}\n".encode(), digest_size=8)
         for ngram in sorted(self.counts):
-            content.update(f"{ngram}\t{self.counts[ngram]}\n".encode())
+            content.update(f"{ngram}\t{self.counts[ngram]}\n".encode("utf-8", "surrogatepass"))  # a text may hold half a pair
         return content.hexdigest()
 
 

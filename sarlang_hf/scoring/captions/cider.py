@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sarlang_hf.texts.document_frequency import DocumentFrequency
 
 SCALE = 10
-_SIGMA = 6.0
+SIGMA = 6.0
 
 Floats = NDArray[np.float64]
 Weigh = Callable[[Ngrams], Floats]
@@ -43,7 +43,7 @@ def counted_weights(owner: Ints, items: int) -> Weigh:
         holders = np.sort(owner[ngrams.text[border:] - items] * ngrams.distinct + ngrams.gram[border:])
         distinct_holders = holders[np.diff(holders, prepend=-1) > 0]
         frequency = np.bincount(distinct_holders % max(1, ngrams.distinct), minlength=ngrams.distinct)
-        return _inverse(frequency, items)
+        return inverse_frequency(frequency, items)
 
     return weigh
 
@@ -64,12 +64,13 @@ def frozen_weights(tokens: Tokens, table: DocumentFrequency) -> Weigh:
     def weigh(ngrams: Ngrams) -> Floats:
         spans = zip(starts[ngrams.example].tolist(), ends[ngrams.example + ngrams.order - 1].tolist(), strict=True)
         counts = (table.counts.get(text[start:end], 0) for start, end in spans)
-        return _inverse(np.fromiter(counts, dtype=np.int64, count=ngrams.distinct), table.documents)
+        return inverse_frequency(np.fromiter(counts, dtype=np.int64, count=ngrams.distinct), table.documents)
 
     return weigh
 
 
-def _inverse(frequency: Ints, documents: int) -> Floats:
+def inverse_frequency(frequency: Ints, documents: int) -> Floats:
+    """Weights ln N - ln max(1, df) of n-grams that `frequency` (distinct,) of N documents hold."""
     weights: Floats = np.log(float(documents)) - np.log(np.maximum(1.0, frequency))
     # An n-gram of every document weighs exactly 0: a last digit left over would become a whole cosine once it is normalised.
     weights[np.maximum(1, frequency) == documents] = 0.0
@@ -96,5 +97,5 @@ def similarities(ngrams: Ngrams, shared: Overlap, weights: Floats, lengths: Ints
     cosines = np.divide(dots, norm, out=np.zeros(len(owner)), where=norm != 0)
     bigrams = np.maximum(0, lengths - 1)
     delta = bigrams[:predictions][owner] - bigrams[predictions:]
-    penalized: Floats = cosines * np.exp(-(delta.astype(np.float64) ** 2) / (2 * _SIGMA**2))
+    penalized: Floats = cosines * np.exp(-(delta.astype(np.float64) ** 2) / (2 * SIGMA**2))
     return penalized

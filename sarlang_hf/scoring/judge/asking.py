@@ -2,7 +2,7 @@
 
 refused for haste (429, 503, 529)                  the gate narrows; asked again after the time the server names
 other 5xx, timeout, reset, a reply without sense   asked again after a growing, jittered wait; then `failed`
-a reply that is no verdict                         asked once more; then `unparsable`
+a reply that is no verdict                         asked once more, unless an earlier run has; then `unparsable`
 the request refused (400, 413, 422)                `failed`, if the server takes others or says it is this one's fault
 no credit left                                     the run halts: the rest is `stopped`
 key or model refused (401, 403, 404, ...)          the run ends with the server's words
@@ -21,7 +21,7 @@ async def ask(session: Session, case: Case) -> None:
     Raises:
         SarlangError: nobody else needs to be asked: the server refuses us, another model replied, the store is full.
     """
-    for _ in range(2):
+    for _ in range(1 if case.again else 2):
         completion = await _completion(session, case)
         if completion is None or session.take(case, *completion):
             return
@@ -44,7 +44,7 @@ async def _completion(session: Session, case: Case) -> tuple[Completion, float] 
             session.last_fault = str(fault)
             attempts, throttles = attempts + (not fault.too_fast), throttles + fault.too_fast
             if attempts >= pacing.attempts or throttles >= pacing.throttles:
-                session.give_up(case, "failed", str(fault))
+                session.give_up(case, "failed", str(fault), transient=True)
                 return None
             await session.pause(pacing.wait(attempts + throttles - 1, fault.wait_s, session.rng))
         except OutOfCredit as fault:

@@ -6,6 +6,9 @@
     collect     its verdicts into the store, all at once, and with them the note that the batch has ended
 
 What an expired batch left unanswered, and what was answered without a verdict, goes into the next batch, three times at most.
+
+A note must not outlive its batch, since it keeps every other run from asking. It ends with the batch; when the server refuses to
+make the batch, or never got to hear of it; when the server, asked by any later run, does not list it; and after two days anyway.
 """
 
 from __future__ import annotations
@@ -13,25 +16,22 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sarlang_hf.errors import JudgeError
-from sarlang_hf.scoring.judge.batch_api import BatchApi
-from sarlang_hf.scoring.judge.batch_lines import BatchReply, batch_line, batch_replies, chunks
-from sarlang_hf.scoring.judge.client import Completion, Transient
+from sarlang_hf.scoring.judge.batch_api import BatchApi, Making
+from sarlang_hf.scoring.judge.batch_lines import batch_line, chunks
+from sarlang_hf.scoring.judge.batch_results import ENDED, Results, explained, is_old
+from sarlang_hf.scoring.judge.client import Transient
 from sarlang_hf.scoring.judge.direct import look_up
-from sarlang_hf.scoring.judge.prices import estimate
 from sarlang_hf.scoring.judge.session import Case, Session
-from sarlang_hf.scoring.judge.store import StoredVerdict
 from sarlang_hf.scoring.judge.store_batches import BatchItem, BatchLedger, StoredBatch
 
 if TYPE_CHECKING:
     from openai.types import Batch
 
 _ROUNDS = 3
-_LOST_AFTER_S = 2 * 86_400.0  # a batch ends within a day
-_ENDED = frozenset({"completed", "expired", "cancelled", "failed"})
 
 
 async def in_batches(session: Session, cases: Sequence[Case], *, discount: float) -> int:
@@ -60,17 +60,20 @@ class _Work:
         self._discount = discount
         self._ledger = BatchLedger(session.store)
         self._api = BatchApi(session)
-        self._reserved: dict[str, float] = {}
-        self._again: set[str] = set()
+        self._results = Results(session, self._cases, discount)
+        self._tried: set[str] = set()
 
     async def settle(self) -> int:
         session, rounds, from_others = self._session, 0, 0
         while (pending := self._open()) and not session.halted:
-            earlier = self._ours(pending)
+            earlier = self._ledger.open_batches([case.key for case in pending])
             noted = self._note([case for case in pending if case.is_open]) if rounds < _ROUNDS else []
             rounds += bool(noted)
-            made = [await self._make(batch, may_exist=True) for batch in earlier]
-            made += [await self._make(batch, may_exist=False) for batch in noted]
+            try:
+                made = [await self._make(batch, may_exist=True) for batch in earlier]
+                made += [await self._make(batch, may_exist=False) for batch in noted]
+            finally:
+                self._forget_untried(noted)
             for batch in filter(None, made):
                 await self._follow(batch)
             if not (earlier or noted) and rounds == _ROUNDS:
@@ -85,18 +88,6 @@ class _Work:
 
     def _open(self) -> list[Case]:
         return [case for case in self._cases.values() if case.is_open]
-
-    def _ours(self, pending: Sequence[Case]) -> list[StoredBatch]:
-        """Earlier batches with our keys; what lies in batches of other servers cannot be had here."""
-        session, ours = self._session, []
-        for batch in self._ledger.open_batches([case.key for case in pending]):
-            if (batch.server, batch.model) == (session.client.place, session.settings.model):
-                ours.append(batch)
-                continue
-            for key in self._ledger.items(batch.nonce).keys() & self._cases.keys():
-                session.batched += 1
-                session.give_up(self._cases[key], "stopped", f"a batch of {batch.model} at {batch.server} has it")
-        return ours
 
     def _note(self, pending: Sequence[Case]) -> list[StoredBatch]:
         """Notes new batches for what nobody asks for yet, as far as the money goes."""
@@ -117,7 +108,7 @@ class _Work:
         if not self._session.budget.reserve_now(bound):
             self._session.give_up(case, "cap")
             return False
-        self._reserved[case.key] = bound
+        self._results.reserved[case.key] = bound
         return True
 
     def _noted(self, cases: dict[str, Case]) -> StoredBatch:
@@ -130,7 +121,7 @@ class _Work:
             made_at=time.time(),
             batch_id="",
         )
-        self._ledger.note(batch, {key: BatchItem(case.request, key in self._again) for key, case in cases.items()})
+        self._ledger.note(batch, {key: BatchItem(case.request, case.again) for key, case in cases.items()})
         return batch
 
     async def _make(self, batch: StoredBatch, *, may_exist: bool) -> StoredBatch | None:
@@ -148,11 +139,27 @@ class _Work:
         return found
 
     async def _make_claimed(self, batch: StoredBatch, *, may_exist: bool) -> None:
+        self._tried.add(batch.nonce)
         items = self._ledger.items(batch.nonce)
         content = b"".join(batch_line(key, item.request, batch.model) for key, item in items.items())
-        batch_id = await self._api.make(batch.nonce, content, may_exist=may_exist)
-        self._ledger.made(batch.nonce, batch_id)
+        making = Making(batch.nonce, content, may_exist)
+        try:
+            batch_id = await self._api.make(making)
+        except BaseException:
+            if not making.may_exist:
+                self._ledger.end(batch.nonce)
+            raise
+        self._ledger.made(batch.nonce, batch_id, self._session.client.place)
         self._session.tell(f"Batch {batch_id} of {len(items):,} requests is under way; it may take a day.")
+
+    def _forget_untried(self, noted: Sequence[StoredBatch]) -> None:
+        """Ends the notes of batches that nobody has begun to make: the run has stopped before."""
+        store = self._session.store
+        for batch in noted:
+            token, found = f"batch {batch.nonce}", self._ledger.batch(batch.nonce)
+            if batch.nonce not in self._tried and found and not found.batch_id and store.claim(token):
+                self._ledger.end(batch.nonce)
+                store.release(token)
 
     async def _follow(self, batch: StoredBatch) -> None:
         """Waits until the server is done with a batch, then collects it."""
@@ -161,78 +168,37 @@ class _Work:
             state = await self._api.state(batch.batch_id)
             if state is None:
                 return self._lost(batch)
-            if state.status in _ENDED:
-                return await self._collect(batch, state)
+            if state.status in ENDED:
+                await self._results.collect(batch, state)
+                return self._leave(batch, state)
             await session.pause(session.settings.pacing.batches_s)
         return None
 
+    def _leave(self, batch: StoredBatch, state: Batch) -> None:
+        """Stops where somebody has put an end to a batch: its requests wait for another run."""
+        session = self._session
+        if state.status == "failed":
+            session.halt(f"the server refuses the batch, {session.client.shown(explained(state))}")
+        if state.status == "cancelled":
+            self._give_up(batch, "the batch was cancelled")
+
     def _lost(self, batch: StoredBatch) -> None:
-        """The server does not know the batch: the key is another one's, or it was deleted, which nobody notices for long."""
-        if time.time() - batch.made_at < _LOST_AFTER_S:
+        """The server does not know the batch: it is another one's, or the key is, or it was deleted, which shows after days."""
+        session = self._session
+        if is_old(batch):
+            self._ledger.end(batch.nonce)
+            session.tell(f"Batch {batch.batch_id} is gone; what it asked for is asked for anew.")
+        elif batch.server != session.client.place:
+            session.batched += self._give_up(batch, f"a batch of {batch.model} at {batch.server} has it")
+        else:
             remedy = "use the key that the batch was made with; a batch that is not found for two days is asked for anew"
             raise JudgeError(f"does not know batch {batch.batch_id}", place=batch.server, remedy=remedy)
-        self._ledger.end(batch.nonce)
-        self._session.tell(f"Batch {batch.batch_id} is gone; what it asked for is asked for anew.")
 
-    async def _collect(self, batch: StoredBatch, state: Batch) -> None:
-        """Keeps what a batch has brought, in one transaction with the note that it has ended.
-
-        Raises:
-            JudgeError: another model replied to some of it; the other verdicts are kept.
-        """
-        session, errors = self._session, []
-        files = [await self._api.content(name) for name in (state.error_file_id, state.output_file_id) if name]
-        replies = {reply.key: reply for text in files for reply in batch_replies(text)}
-        items = self._ledger.items(batch.nonce)
-        with session.store.adding() as put:
-            for key, item in items.items() if self._ledger.end(batch.nonce) else ():
-                try:
-                    self._settle(key, item, replies.get(key), state.status, put)
-                except JudgeError as error:
-                    errors.append(error)
-        if state.status == "failed":
-            session.halt(f"the server refuses the batch, {session.client.shown(_explained(state))}")
-        if errors:
-            raise errors[0]
-
-    def _settle(
-        self, key: str, item: BatchItem, reply: BatchReply | None, status: str, put: Callable[[StoredVerdict], bool]
-    ) -> None:
-        session = self._session
-        case = self._cases.get(key) or Case(item.request, estimate([item.request], session.price), key)
-        bound, before = self._reserved.pop(key, 0.0), case.cost_usd
-        try:
-            if reply is not None and not reply.fault:
-                self._take(case, item, session.client.completion(reply.body), put)
-            elif reply is not None and reply.lasting:
-                session.give_up(case, "failed", session.client.shown(reply.fault))
-            elif status == "cancelled":
-                session.give_up(case, "stopped", "the batch was cancelled")
-        except Transient as fault:  # paid for, but no reply
-            case.cost_usd += self._discount * case.most.usd
-            session.spend("no reply", case.most.input_tokens, case.most.output_tokens, self._discount * case.most.usd)
-            session.last_fault = str(fault)
-        finally:
-            session.budget.settle(bound, case.cost_usd - before)
-            session.progress(int(key in self._cases and not case.is_open))
-
-    def _take(self, case: Case, item: BatchItem, completion: Completion, put: Callable[[StoredVerdict], bool]) -> None:
-        session = self._session
-        tokens = session.tokens(case, completion)
-        usd = self._discount * session.price.usd(*tokens) if session.price else 0.0
-
-        def keep(verdict: StoredVerdict) -> None:
-            if not put(verdict):
-                session.spend("duplicate", *tokens, usd)
-
-        if session.take(case, completion, usd, keep=keep):
-            return
-        if item.again:
-            session.give_up(case, "unparsable", "the replies are no verdicts")
-        self._again.add(case.key)
-
-
-def _explained(state: Batch) -> str:
-    """Why a batch has failed."""
-    found = (state.errors.data if state.errors else None) or []
-    return "; ".join(f"{error.code}: {error.message}" for error in found[:3]) or "without a reason"
+    def _give_up(self, batch: StoredBatch, why: str) -> int:
+        """Leaves the open cases of a batch to another run; how many."""
+        keys = self._ledger.items(batch.nonce).keys()
+        left = [case for case in self._open() if case.key in keys]
+        for case in left:
+            self._session.give_up(case, "stopped", why)
+        self._session.progress(len(left))
+        return len(left)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sarlang_hf.errors import JudgeError
 from sarlang_hf.scoring.judge.batch_lines import ENDPOINT
 from sarlang_hf.scoring.judge.client import CallFault, Transient
 from sarlang_hf.scoring.judge.session import Session
@@ -19,6 +21,22 @@ NONCE = "sarlang_nonce"
 """Under which name a batch's metadata holds our nonce."""
 
 _SEARCHED = 1_000
+_NO_SUCH_API = frozenset({404, 405, 501})
+
+
+@dataclass(slots=True)
+class Making:
+    """A batch that is to be made.
+
+    Attributes:
+        nonce: tells this batch from all others.
+        content: the file.
+        may_exist: whether the server may have made it already; so too after an attempt has failed.
+    """
+
+    nonce: str
+    content: bytes
+    may_exist: bool
 
 
 class BatchApi:
@@ -30,28 +48,48 @@ class BatchApi:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    async def make(self, nonce: str, content: bytes, *, may_exist: bool) -> str:
-        """Makes a batch of the lines of a file, unless one with this nonce exists; its id.
-
-        Args:
-            nonce: tells this batch from all others.
-            content: the file.
-            may_exist: look for it first. After any fault that is done anyway: the server may have made it all the same.
-        """
-        looks = may_exist
+    async def make(self, making: Making) -> str:
+        """Makes a batch of the lines of a file, unless one with its nonce exists; its id."""
 
         async def made(connection: AsyncOpenAI) -> str:
-            nonlocal looks
-            if looks and (found := await _found(connection, nonce)):
-                return found
-            looks = True
-            file = await connection.files.create(file=(f"sarlang-{nonce}.jsonl", content), purpose="batch")
-            batch = await connection.batches.create(
-                input_file_id=file.id, endpoint=ENDPOINT, completion_window="24h", metadata={NONCE: nonce}
-            )
-            return batch.id
+            import openai
 
-        return await self._call(made)
+            if making.may_exist and (found := await _found(connection, making.nonce)):
+                return found
+            making.may_exist = False
+            file_id = await self._uploaded(connection, making)
+            making.may_exist = True
+            try:
+                batch = await connection.batches.create(
+                    input_file_id=file_id, endpoint=ENDPOINT, completion_window="24h", metadata={NONCE: making.nonce}
+                )
+            except openai.APIStatusError as error:
+                making.may_exist = error.status_code >= 500 or error.status_code == 408
+                raise
+            return str(batch.id)
+
+        return self._session.client.shown(await self._call(made))
+
+    async def _uploaded(self, connection: AsyncOpenAI, making: Making) -> str:
+        import openai
+
+        try:
+            return (await connection.files.create(file=(f"sarlang-{making.nonce}.jsonl", making.content), purpose="batch")).id
+        except openai.APIStatusError as error:
+            if error.status_code not in _NO_SUCH_API:
+                raise
+            status = error.status_code
+        remedy = "leave --batch out, or check the address of the server (OPENAI_BASE_URL, --judge-url)"
+        raise JudgeError(f"has no Batch API: {status} for an upload", place=self._session.client.place, remedy=remedy)
+
+    async def find(self, nonce: str) -> str | None:
+        """The id of the batch with a nonce; None if there is none, or the server knows no batches at all."""
+
+        async def found(connection: AsyncOpenAI) -> str | None:
+            return await _found(connection, nonce)
+
+        batch_id = await self._call(found)
+        return None if batch_id is None else self._session.client.shown(batch_id)
 
     async def state(self, batch_id: str) -> Batch | None:
         """A batch as it stands; None if the server does not know it."""
@@ -90,11 +128,17 @@ class BatchApi:
 
 async def _found(connection: Any, nonce: str) -> str | None:
     """The id of the batch with a nonce among the newest."""
+    import openai
+
     searched = 0
-    async for batch in connection.batches.list(limit=100):
-        searched += 1
-        if (batch.metadata or {}).get(NONCE) == nonce:
-            return str(batch.id)
-        if searched >= _SEARCHED:
-            break
+    try:
+        async for batch in connection.batches.list(limit=100):
+            searched += 1
+            if (batch.metadata or {}).get(NONCE) == nonce:
+                return str(batch.id)
+            if searched >= _SEARCHED:
+                break
+    except openai.APIStatusError as error:
+        if error.status_code not in _NO_SUCH_API:
+            raise
     return None

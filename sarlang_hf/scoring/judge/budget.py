@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 _ROUNDING = 1e-9
+
+
+@dataclass(slots=True)
+class Purse:
+    """What the judges of one command have spent together, in US dollars: one cap holds for all of them."""
+
+    spent_usd: float = 0.0
 
 
 class Budget:

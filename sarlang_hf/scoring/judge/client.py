@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sarlang_hf.errors import JudgeError
-from sarlang_hf.scoring.judge.environment import JudgeSettings, api_key, azure_api_version
+from sarlang_hf.scoring.judge.environment import SHORTEST_SECRET, JudgeSettings, api_key, azure_api_version
 from sarlang_hf.scoring.judge.pacing import retry_after
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SHORTEST_SECRET = 8  # shorter keys are placeholders such as EMPTY, and blotting them out would alter replies
 _LONGEST_MESSAGE = 500
+_MODEL = "SARLANG_JUDGE_MODEL, --judge-model"
 _NO_CREDIT = "insufficient_quota"
 _WAIT = frozenset({408, 409, 425})
 _TOO_FAST = frozenset({429, 503, 529})
@@ -75,14 +75,14 @@ class JudgeClient:
         """Reads the key from the environment.
 
         Raises:
-            UsageError: the key, or the version of Azure's interface, is missing.
+            UsageError: the key, or the version of Azure's interface, is missing, or the key would travel for all to read.
         """
         secret = api_key(settings)
         _hush_transport()
         self.place = settings.server
         self._model = settings.model
         self._timeout_s = settings.timeout_s
-        self._secret = secret if len(secret) >= _SHORTEST_SECRET else ""
+        self._secret = secret if len(secret) >= SHORTEST_SECRET else ""  # blotting placeholders out would alter replies
         self.connection = _connection(settings, secret)
 
     async def close(self) -> None:
@@ -238,5 +238,5 @@ def _remedy(status: int, model: str) -> str:
     if status == 403:
         return f"check that your account and region may use {model!r}, then run the same command again"
     if status == 404:
-        return f"check the address of the server and the model {model!r} (--judge-url, --judge-model)"
-    return f"check that the server's model {model!r} takes these requests (--judge-model), then run the same command again"
+        return f"check the address of the server (OPENAI_BASE_URL, --judge-url) and the model {model!r} ({_MODEL})"
+    return f"check that the server's model {model!r} takes these requests ({_MODEL}), then run the same command again"

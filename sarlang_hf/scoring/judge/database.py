@@ -5,6 +5,8 @@
     pins        which snapshot an alias of a server stood for when it first replied
     spending    paid calls that gave no verdict
 
+`store_batches` and `store_unanswered` add tables of their own.
+
 The file knows itself by SQLite's `application_id`, and its format by `user_version`. It is in WAL mode: readers never wait, and
 a committed row survives the death of its process at any moment (of a whole machine that loses power, the last few may be lost).
 """
@@ -43,9 +45,9 @@ _TABLES = (
 )
 
 _FULL = "free some disk space (or raise ulimit -f, or your quota), then run the same command again: verdicts so far are kept"
-_READ_ONLY = "name a file in a folder that this user can write (--verdict-store)"
+_READ_ONLY = "name a file in a folder that this user can write (SARLANG_CACHE, --verdict-store)"
 _BUSY = "let the other process finish, then run the same command again"
-_FOREIGN = "name another file (--verdict-store); this one is left as it is"
+_FOREIGN = "name another file (SARLANG_CACHE, --verdict-store); this one is left as it is"
 _REMEDIES = {
     sqlite3.SQLITE_FULL: _FULL,
     sqlite3.SQLITE_IOERR: _FULL,

@@ -1,7 +1,7 @@
 """Asking for many verdicts at once, beside other processes that use the same store.
 
 Before a call its key is claimed: a key that another process has claimed is waited for, and asked for by us if that process ends
-without a verdict. What lies in a batch that was left is not asked for again.
+without a verdict. What lies in a batch that was left is not asked for again. What an earlier run has asked in vain comes last.
 """
 
 from __future__ import annotations
@@ -19,7 +19,12 @@ from sarlang_hf.scoring.judge.store_batches import BatchLedger
 async def resolve(session: Session, cases: Sequence[Case]) -> None:
     """Asks alone until a reply says what the model is, so that verdicts can be looked up by it.
 
-    Of several processes one asks, and the others wait for what it learns.
+    Of several processes one asks, and the others wait for what it learns. Where the store turns out to know the verdict, its own
+    stands.
+
+    Args:
+        session: its snapshot is unknown.
+        cases: asked in this order, as long as no reply names a model.
     """
     token = f"first reply of {session.settings.model} at {session.client.place}"
     while session.snapshot is None and not session.halted:
@@ -37,6 +42,9 @@ async def _first_reply(session: Session, cases: Sequence[Case]) -> None:
     for case in cases:
         if session.snapshot is None and not session.halted:
             await ask(session, case)
+            session.progress(int(not case.is_open))
+            for known in session.store.get([case.key]).values():
+                case.verdict = known.verdict
     if session.snapshot is None:
         session.halt("no reply has said which model it is from")
 
@@ -45,7 +53,7 @@ def look_up(session: Session, cases: Sequence[Case]) -> int:
     """Settles open cases whose verdict the store knows; how many. The snapshot must be known."""
     unsettled = [case for case in cases if case.is_open]
     for case in unsettled:
-        case.key = case.key or verdict_key(case.request, session.snapshot or "")
+        case.key = case.key or verdict_key(case.request, session.judge)
     known = session.store.get([case.key for case in unsettled])
     for case in unsettled:
         if case.key in known:
@@ -57,7 +65,7 @@ def look_up(session: Session, cases: Sequence[Case]) -> int:
 async def directly(session: Session, cases: Sequence[Case]) -> int:
     """Settles all open cases, by calls or by waiting for other processes; how many these have brought."""
     ledger = BatchLedger(session.store)
-    pending, from_others = [case for case in cases if case.is_open], 0
+    pending, from_others = sorted((case for case in cases if case.is_open), key=lambda case: case.again), 0
     while pending:
         claims = _claimed(session, ledger, iter(pending))
         most = min(session.settings.concurrency, len(pending))
@@ -85,7 +93,7 @@ def _claimed(session: Session, ledger: BatchLedger, cases: Iterator[Case]) -> It
             continue
         if ledger.holds(case.key):
             session.store.release(case.key)
-            session.give_up(case, "stopped", "a batch that was left has it")
+            session.give_up(case, "stopped")
             session.batched += 1
             session.progress(1)
         else:

@@ -1,8 +1,10 @@
 """Which judge to ask and how, from the environment and from options, which win.
 
     SARLANG_JUDGE            off (the default), openai (OpenAI, or any server that speaks its protocol), azure
-    SARLANG_JUDGE_MODEL      the model; the protocol's default for openai, the deployment's name for azure
+    SARLANG_JUDGE_MODEL      the model; by default OpenAI is asked for the protocol's, other servers need one named; the
+                             deployment's name for azure
     SARLANG_JUDGE_MAX_USD    what one run may cost, 5 by default
+    SARLANG_JUDGE_PRICES     a price table that goes before the built-in one
     OPENAI_API_KEY           for OpenAI; other servers often need none
     OPENAI_BASE_URL          the server, if it is not OpenAI's, e.g. http://localhost:8000/v1
     AZURE_OPENAI_API_KEY, AZURE_OPENAI_ENDPOINT, OPENAI_API_VERSION    for azure
@@ -18,18 +20,27 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from sarlang_hf.errors import UsageError
 from sarlang_hf.files import cache_folder
 from sarlang_hf.scoring.answers import JUDGES, JudgeName, Protocol
 from sarlang_hf.scoring.judge.pacing import Pacing
 from sarlang_hf.scoring.judge.prompts import DEFAULT_MODEL
+from sarlang_hf.scoring.judge.servers import (
+    OPENAI_URL,
+    checked_url,
+    host_and_port,
+    is_azures,
+    is_openais,
+    is_readable_on_the_way,
+    is_this_machine,
+)
 
 Provider = Literal["openai", "azure"]
 
-OPENAI_URL = "https://api.openai.com/v1"
 DEFAULT_MAX_USD = 5.0
+SHORTEST_SECRET = 8
+"""Characters; shorter keys are placeholders such as EMPTY."""
 
 # Models whose name is that of a snapshot: gpt-4o-2024-08-06, gpt-4-0613, gpt-4-1106-preview, fine-tuned ones.
 _DATED = re.compile(r"^ft:|-(\d{4}-\d{2}-\d{2}|\d{4})(-preview)?$")
@@ -51,6 +62,7 @@ class JudgeSettings:
         concurrency: calls at once, at most.
         timeout_s: seconds after which a call counts as failed.
         pacing: attempts and waits.
+        cap_given: whether `max_usd` was asked for, and is not the default.
     """
 
     protocol: Protocol
@@ -64,6 +76,7 @@ class JudgeSettings:
     concurrency: int = 64
     timeout_s: float = 60.0
     pacing: Pacing = field(default_factory=Pacing)
+    cap_given: bool = False
 
     @property
     def server(self) -> str:
@@ -73,8 +86,12 @@ class JudgeSettings:
     @property
     def is_openai(self) -> bool:
         """Whether OpenAI itself is asked, and not another server."""
-        host = urlsplit(self.server).hostname or ""
-        return self.provider == "openai" and (host == "openai.com" or host.endswith(".openai.com"))
+        return self.provider == "openai" and is_openais(self.server)
+
+    @property
+    def costs_money(self) -> bool:
+        """Whether calls are sure to be billed: OpenAI's and Azure's are, one's own server's may be free."""
+        return self.is_openai or self.provider == "azure"
 
     @property
     def snapshot(self) -> str | None:
@@ -85,6 +102,15 @@ class JudgeSettings:
         if self.provider == "azure" or (self.is_openai and not _DATED.search(self.model)):
             return None
         return self.model
+
+    def name_of(self, snapshot: str) -> str:
+        """What keys, the store and signatures call a model of this server.
+
+        Its own name where OpenAI or Azure reply; else `model@host:port`, since any server may call its model as it likes, and
+        its verdicts must not pass for theirs.
+        """
+        official = self.is_openai or (self.provider == "azure" and is_azures(self.server))
+        return snapshot if official else f"{snapshot}@{host_and_port(self.server)}"
 
 
 def settings_from_environment(
@@ -109,15 +135,8 @@ def settings_from_environment(
         raise UsageError(f"unknown judge {chosen!r}", place="SARLANG_JUDGE", remedy=f"use one of {', '.join(JUDGES)}")
     if chosen == "off":
         return None
-    model = model or os.environ.get("SARLANG_JUDGE_MODEL")
-    if chosen == "azure":
-        if batch:
-            raise UsageError("batches are not supported on Azure", place="--batch", remedy="leave --batch out")
-        url: str | None = _checked_url(base_url or _needed("AZURE_OPENAI_ENDPOINT", "set it to the address of your resource"))
-        model = model or _needed("SARLANG_JUDGE_MODEL", "set it to the name of your deployment")
-    else:
-        given = base_url or os.environ.get("OPENAI_BASE_URL")
-        url = _checked_url(given) if given else None
+    model, url = _asked_at(chosen, model or os.environ.get("SARLANG_JUDGE_MODEL"), base_url, batch=batch)
+    given = os.environ.get("SARLANG_JUDGE_PRICES")
     return JudgeSettings(
         protocol=protocol,
         provider=chosen,
@@ -125,9 +144,27 @@ def settings_from_environment(
         base_url=url,
         max_usd=_max_usd() if max_usd is None else _amount(max_usd, "--max-usd"),
         store=store or cache_folder() / "verdicts.sqlite",
-        prices=prices,
+        prices=prices or (Path(given) if given else None),
         batch=batch,
+        cap_given=max_usd is not None or bool(os.environ.get("SARLANG_JUDGE_MAX_USD")),
     )
+
+
+def _asked_at(provider: Provider, model: str | None, url: str | None, *, batch: bool) -> tuple[str | None, str | None]:
+    """Model and address; a model of None is the protocol's, an address of None OpenAI's."""
+    if provider == "azure":
+        if batch:
+            raise UsageError("batches are not supported on Azure", place="--batch", remedy="leave --batch out")
+        url = checked_url(url or _needed("AZURE_OPENAI_ENDPOINT", "set it to the address of your resource"))
+        return model or _needed("SARLANG_JUDGE_MODEL (--judge-model)", "set it to the name of your deployment"), url
+    given = url or os.environ.get("OPENAI_BASE_URL")
+    if not given:
+        return model, None
+    url = checked_url(given)
+    if not (model or is_openais(url)):
+        remedy = f"name the model that {host_and_port(url)} serves, or leave its address out (OPENAI_BASE_URL, --judge-url)"
+        raise UsageError("is not set, and the server is not OpenAI's", place="SARLANG_JUDGE_MODEL (--judge-model)", remedy=remedy)
+    return model, url
 
 
 def check_credentials(settings: JudgeSettings) -> None:
@@ -145,7 +182,7 @@ def api_key(settings: JudgeSettings) -> str:
     """The key for the server; 'EMPTY' for one that is not OpenAI's, if none is set.
 
     Raises:
-        UsageError: it is needed and not set, or it holds what no HTTP header can.
+        UsageError: it is needed and not set, holds what no HTTP header can, or would travel for all to read.
     """
     name = "AZURE_OPENAI_API_KEY" if settings.provider == "azure" else "OPENAI_API_KEY"
     key = os.environ.get(name, "").strip()
@@ -153,7 +190,17 @@ def api_key(settings: JudgeSettings) -> str:
         raise UsageError("is not set", place=name, remedy="set it to your key, or judge without a model: SARLANG_JUDGE=off")
     if not (key.isascii() and key.isprintable()):
         raise UsageError("holds characters that no key has", place=name, remedy="set it to your key again")
+    if len(key) >= SHORTEST_SECRET and is_readable_on_the_way(settings.server):
+        remedy = f"use https, or a tunnel to this machine, or unset {name} if the server needs no key"
+        raise UsageError(f"would go to {host_and_port(settings.server)} over plain http", place=name, remedy=remedy)
     return key or "EMPTY"
+
+
+def goes_elsewhere(settings: JudgeSettings) -> str:
+    """The host that OPENAI_API_KEY is sent to, if that is neither OpenAI nor this machine; else empty."""
+    if settings.provider == "azure" or settings.is_openai or is_this_machine(settings.server):
+        return ""
+    return host_and_port(settings.server) if len(api_key(settings)) >= SHORTEST_SECRET else ""
 
 
 def azure_api_version() -> str:
@@ -166,26 +213,10 @@ def azure_api_version() -> str:
 
 
 def _needed(name: str, remedy: str) -> str:
-    value = os.environ.get(name, "").strip()
+    value = os.environ.get(name.partition(" ")[0], "").strip()
     if not value:
         raise UsageError("is not set", place=name, remedy=remedy)
     return value
-
-
-def _checked_url(url: str) -> str:
-    """The address without a slash at the end. What is refused is not repeated: it may hold a password."""
-    place = "address of the judge's server"
-    try:
-        parts = urlsplit(url)
-        port_is_sound = parts.port is None or parts.port > 0
-    except ValueError:
-        port_is_sound = False
-    if not port_is_sound or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError("is no web address", place=place, remedy="give one like http://localhost:8000/v1")
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        remedy = "give the bare address here, and the key in OPENAI_API_KEY or AZURE_OPENAI_API_KEY"
-        raise UsageError("holds a user name, a password or a query, which logs would show", place=place, remedy=remedy)
-    return url.rstrip("/")
 
 
 def _max_usd() -> float:

@@ -5,13 +5,14 @@
 Both hold the fields of `store.StoredVerdict` but `origin`, one row per key, ordered by key: two exports of the same verdicts are
 the same bytes. An import believes nothing that it can check: the key must be the digest of what the row says was asked, the
 verdict what the reply says, the prompt the one of its version. Whether the judge really replied so cannot be checked; every
-imported verdict therefore keeps the SHA-256 of its file as `origin`. A file is imported whole or not at all.
+imported verdict therefore keeps the SHA-256 of its file as `origin`. A file is imported whole or not at all, and other processes
+can use the store while it is read.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any
 from sarlang_hf.errors import UsageError
 from sarlang_hf.files import replacing, sha256_of
 from sarlang_hf.scoring.answers import Protocol
+from sarlang_hf.scoring.judge.staging import staging, take_over
 from sarlang_hf.scoring.judge.store import StoredVerdict, VerdictStore
 from sarlang_hf.scoring.judge.verdict_files import is_parquet, read_rows, refuse, write_rows
 from sarlang_hf.scoring.judge.verdict_rows import checked, is_current
@@ -34,7 +36,7 @@ class ImportReport:
         rows: verdicts in the file.
         added: new to the store.
         known: in the store before, or twice in the file, with the same verdict.
-        conflicts: keys whose verdict in the store is the other one; the store's stands.
+        conflicts: keys whose verdict in the store is the other one, in order; the store's stands.
         other_versions: of `added` and `known`, verdicts on prompts of another version, which this one never asks for.
     """
 
@@ -77,30 +79,28 @@ def import_verdicts(store: VerdictStore, path: Path) -> ImportReport:
     rows = read_rows(path)
     origin = sha256_of(path)
     seen: dict[str, bool] = {}
-    outcomes: list[tuple[str, str, bool]] = []
-    with store.adding() as put:
+    of_other_versions: Counter[str] = Counter()
+    rows_read = 0
+    with staging(store) as put:
         for place, row in rows:
+            rows_read += 1
             verdict = _verdict(row, place, origin)
+            if verdict.key not in seen:
+                put(verdict)
             if seen.setdefault(verdict.key, verdict.verdict) is not verdict.verdict:
                 refuse(f"key {verdict.key} stands twice with contrary verdicts", place)
-            outcomes.append((_taken(store, put, verdict), verdict.key, is_current(verdict)))
-    if not outcomes:
-        refuse("holds no verdict", path)
-    count = Counter(outcome for outcome, _, _ in outcomes)
+            of_other_versions[verdict.key] += not is_current(verdict)
+        if not rows_read:
+            refuse("holds no verdict", path)
+        added, conflicts = take_over(store)
     return ImportReport(
         sha256=origin,
-        rows=len(outcomes),
-        added=count["added"],
-        known=count["known"],
-        conflicts=tuple(key for outcome, key, _ in outcomes if outcome == "conflict"),
-        other_versions=sum(outcome != "conflict" and not current for outcome, _, current in outcomes),
+        rows=rows_read,
+        added=added,
+        known=rows_read - added - len(conflicts),
+        conflicts=conflicts,
+        other_versions=of_other_versions.total() - sum(of_other_versions[key] for key in conflicts),
     )
-
-
-def _taken(store: VerdictStore, put: Callable[[StoredVerdict], bool], verdict: StoredVerdict) -> str:
-    if put(verdict):
-        return "added"
-    return "known" if store.get([verdict.key])[verdict.key].verdict is verdict.verdict else "conflict"
 
 
 def _verdict(row: Mapping[str, Any], place: str, origin: str) -> StoredVerdict:

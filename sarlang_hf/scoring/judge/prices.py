@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Self
 
 from sarlang_hf.errors import UsageError
+from sarlang_hf.files import read_regular
 from sarlang_hf.scoring.answers import Protocol
 from sarlang_hf.scoring.judge.prompts import call_parameters, messages
 from sarlang_hf.scoring.judge.requests import JudgeRequest
@@ -35,6 +36,7 @@ MAX_PRICE = 1e6
 _BYTES_PER_TOKEN = 3
 _FRAME_TOKENS = 16
 _DATED = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{4})$")
+_READABLE = "name a readable file (SARLANG_JUDGE_PRICES, --prices)"
 _REMEDY = "write prices as in 'gpt-4o-mini: {input: 0.15, output: 0.60}', dollars per million tokens, under 'models:'"
 
 
@@ -137,11 +139,9 @@ def _content_bytes(request: JudgeRequest) -> int:
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            _refuse("is larger than 1 MiB", path)
-        return path.read_text("utf-8-sig")
+        return read_regular(path, MAX_BYTES).decode("utf-8-sig")
     except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", place=path, remedy="name a readable file (--prices)") from error
+        raise UsageError(f"cannot be read: {error.strerror}", place=path, remedy=_READABLE) from error
     except UnicodeDecodeError as error:
         raise UsageError("is not UTF-8", place=path, remedy="save the file as UTF-8") from error
 

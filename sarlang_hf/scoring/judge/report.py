@@ -18,14 +18,19 @@ class JudgeReport:
         cached: verdicts that were known, or that another process brought.
         unjudged: distinct requests without a verdict, by reason (`JudgeVerdict.reason`).
         cost_usd: what the calls have cost; those whose cost is not known count with its upper bound.
-        message: why verdicts are lacking and what to do; empty if none are.
+        why: why verdicts are lacking, and what keeps it from happening again; empty if none are.
     """
 
     calls: int = 0
     cached: int = 0
     unjudged: Mapping[str, int] = field(default_factory=dict)
     cost_usd: float = 0.0
-    message: str = ""
+    why: str = ""
+
+    @property
+    def message(self) -> str:
+        """The same, for commands that can be given again."""
+        return f"{self.why} The same command asks for them again; what is known is not paid for twice." if self.why else ""
 
     @property
     def incomplete(self) -> bool:
@@ -40,7 +45,7 @@ class JudgeReport:
             cached=self.cached + cached,
             unjudged=dict(sorted((Counter(self.unjudged) + lacking).items())),
             cost_usd=self.cost_usd + session.budget.spent_usd,
-            message=_explained(lacking, session) or self.message,
+            why=_explained(lacking, session) or self.why,
         )
 
 
@@ -52,7 +57,7 @@ def _explained(lacking: Mapping[str, int], session: Session) -> str:
     if why := session.halted or session.last_fault:
         parts.append(f"{why[0].upper()}{why[1:]}.")
     if "cap" in lacking:
-        parts.append(f"The cap of ${session.settings.max_usd:g} is reached: raise SARLANG_JUDGE_MAX_USD (--max-usd).")
+        parts.append(f"The cap of ${session.settings.max_usd:g} is reached: raise it (SARLANG_JUDGE_MAX_USD, --max-usd).")
     if session.batched:
-        parts.append(f"{session.batched:,} lie in a batch that an earlier run has made: --batch picks it up.")
-    return " ".join([*parts, "The same command asks for them again; what is known is not paid for twice."])
+        parts.append(f"{session.batched:,} lie in a batch that an earlier run has made: --batch waits for it.")
+    return " ".join(parts)

@@ -16,7 +16,8 @@ from concurrent.futures import Future
 import numpy as np
 
 from sarlang_hf.errors import UsageError
-from sarlang_hf.scoring.judge.environment import JudgeSettings, check_credentials
+from sarlang_hf.scoring.judge.budget import Purse
+from sarlang_hf.scoring.judge.environment import JudgeSettings, check_credentials, goes_elsewhere
 from sarlang_hf.scoring.judge.prices import Prices
 from sarlang_hf.scoring.judge.report import JudgeReport
 from sarlang_hf.scoring.judge.requests import Judge, JudgeRequest, JudgeVerdict
@@ -32,6 +33,7 @@ def open_judge(
     notice: Callable[[str], None],
     progress: Progress | None = None,
     rng: np.random.Generator | None = None,
+    purse: Purse | None = None,
 ) -> ServerJudge:
     """Makes a judge; nothing is asked yet, but what would fail later fails now.
 
@@ -40,30 +42,38 @@ def open_judge(
         notice: prints a sentence.
         progress: makes something to draw on while it asks.
         rng: shakes the waits between attempts, and nothing else; by default each process waits differently.
+        purse: what other judges under the same cap have spent, and this one will; None for a cap of its own.
 
     Raises:
-        UsageError: no key, no price, or a price table or store that is none.
+        UsageError: no key, or one that would travel for all to read; no price; a price table or store that is none.
         OutputError: the store cannot be written.
     """
     check_credentials(settings)
+    if host := goes_elsewhere(settings):
+        notice(f"Note: OPENAI_API_KEY is sent to {host}.")
     prices = Prices.load(settings.prices)
     with VerdictStore(settings.store) as store:
         pinned = store.snapshot_of(settings.model, settings.server)
-    price = prices.of(settings.model) or (prices.of(pinned) if pinned else None)
-    if price is None and (settings.is_openai or settings.provider == "azure"):
+    names = [settings.name_of(settings.model), settings.model, *([pinned] if pinned else [])]
+    price = next((price for name in names if (price := prices.of(name))), None)
+    if price is None and (settings.costs_money or settings.cap_given):
+        remedy = "give its price in a file (SARLANG_JUDGE_PRICES, --prices)"
         raise UsageError(
             f"the price of {settings.model!r} is not known, so its cost cannot be capped",
-            place="--judge-model",
-            remedy="name a file with its price (--prices), or choose a model of the built-in table",
+            place="SARLANG_JUDGE_MODEL (--judge-model)",
+            remedy=f"{remedy}, or choose a model of the built-in table"
+            if settings.costs_money
+            else f"{remedy}, 0 if it is free, or leave the cap out (SARLANG_JUDGE_MAX_USD, --max-usd)",
         )
     return ServerJudge(
         settings,
         price,
-        name=settings.snapshot or pinned or settings.model,
+        name=settings.name_of(settings.snapshot or pinned or settings.model),
         discount=prices.batch_discount,
         notice=notice,
         progress=progress,
         rng=np.random.default_rng() if rng is None else rng,
+        purse=purse,
     )
 
 

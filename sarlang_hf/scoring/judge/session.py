@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -20,6 +20,7 @@ from sarlang_hf.scoring.judge.prompts import PROTOCOL_VERSION, prompt_sha256
 from sarlang_hf.scoring.judge.replies import parse_reply
 from sarlang_hf.scoring.judge.requests import JudgeRequest
 from sarlang_hf.scoring.judge.store import StoredVerdict, VerdictStore, verdict_key
+from sarlang_hf.scoring.judge.store_unanswered import Unanswered
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ class Case:
         verdict: None while, or where, there is none.
         reason: why there is none, as in `JudgeVerdict`; empty while it is open.
         cost_usd: what it has cost in this run.
+        again: whether it was asked in vain before.
     """
 
     request: JudgeRequest
@@ -41,6 +43,7 @@ class Case:
     verdict: bool | None = None
     reason: str = ""
     cost_usd: float = 0.0
+    again: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -55,6 +58,7 @@ class Session:
     Attributes:
         snapshot: the model that every reply must name; None until the first reply of an alias.
         works: whether the server has given, or once gave, a verdict: a request that it refuses is then at fault itself.
+        answers: whether it has given one in this run.
         calls: completions that came back, good for a verdict or not.
         batched: cases that a batch holds which an earlier run has left.
         halted: why nothing more is asked; empty while the run goes on.
@@ -72,6 +76,7 @@ class Session:
     tell: Callable[[str], None]
     progress: Callable[[int], None]
     works: bool = False
+    answers: bool = False
     calls: int = 0
     batched: int = 0
     halted: str = ""
@@ -79,6 +84,15 @@ class Session:
     last_fault: str = ""
     _failed_in_a_row: int = 0
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
+    _unanswered: Unanswered = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._unanswered = Unanswered(self.store)
+
+    @property
+    def judge(self) -> str:
+        """What keys, store and signatures call the judge; empty while its snapshot is unknown."""
+        return self.settings.name_of(self.snapshot) if self.snapshot else ""
 
     def halt(self, message: str) -> None:
         """Asks nothing more; what is in flight may end. The first message stands."""
@@ -95,11 +109,29 @@ class Session:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._ended.wait(), seconds)
 
-    def give_up(self, case: Case, reason: str, fault: str = "") -> None:
-        """Leaves a case without a verdict; many in a row without a success between them end the run."""
+    def recall(self, cases: Sequence[Case]) -> None:
+        """Marks the cases that were asked in vain before. Their keys must be known."""
+        known = self._unanswered.among([case.key for case in cases])
+        for case in cases:
+            case.again = case.key in known
+
+    def give_up(self, case: Case, reason: str, fault: str = "", *, transient: bool = False) -> None:
+        """Leaves a case without a verdict; many in a row without a success between them end the run.
+
+        Args:
+            case: which one.
+            reason: as in `JudgeVerdict`.
+            fault: what was last heard.
+            transient: whether the server, and not the request, is at fault. Other failures tell of a server that is of no use
+                only while it has answered nothing, and only where they are news.
+        """
         case.reason = reason
         self.last_fault = fault or self.last_fault
-        if reason in ("failed", "unparsable"):
+        if reason not in ("failed", "unparsable"):
+            return
+        if self.judge:
+            self._unanswered.note(case.key or verdict_key(case.request, self.judge), reason)
+        if transient or not (self.answers or case.again):
             self._failed_in_a_row += 1
             if self._failed_in_a_row >= self.settings.pacing.breaker:
                 self.halt(f"{self._failed_in_a_row} requests in a row without a verdict, the last: {self.last_fault or reason}")
@@ -121,20 +153,20 @@ class Session:
         tokens = self.tokens(case, completion)
         case.cost_usd += usd
         self.calls += 1
-        snapshot = self._accepted(case, completion, usd)
+        self._accept(case, completion, usd)
         verdict = parse_reply(case.request.protocol, completion.text)
         if verdict is None:
             self.spend("unparsable", *tokens, usd)
             return False
-        self._failed_in_a_row, self.works = 0, True
+        self._failed_in_a_row, self.works, self.answers = 0, True, True
         request = case.request
-        case.key = verdict_key(request, snapshot)
+        case.key = verdict_key(request, self.judge)
         kept = StoredVerdict(
             key=case.key,
             protocol=request.protocol,
             protocol_version=PROTOCOL_VERSION[request.protocol],
             prompt_sha256=prompt_sha256(request.protocol),
-            judge=snapshot,
+            judge=self.judge,
             question=request.question,
             gold=request.gold,
             prediction=request.prediction,
@@ -159,7 +191,7 @@ class Session:
     def spend(self, reason: str, input_tokens: int, output_tokens: int, usd: float) -> None:
         """Notes a paid call that brought no verdict."""
         self.store.add_spending(
-            judge=self.snapshot or self.settings.model,
+            judge=self.judge or self.settings.name_of(self.settings.model),
             reason=reason,
             input_tokens=input_tokens,
             output_tokens=output_tokens,
@@ -167,17 +199,18 @@ class Session:
             asked_at=_now(),
         )
 
-    def _accepted(self, case: Case, completion: Completion, usd: float) -> str:
-        """The snapshot, which the first reply of an alias settles for every run on this store."""
+    def _accept(self, case: Case, completion: Completion, usd: float) -> None:
+        """Checks the snapshot, which the first reply of an alias settles for every run on this store."""
         if self.snapshot is None:
             self.snapshot = self.store.pin(self.settings.model, self.client.place, completion.model)
         if completion.model == self.snapshot:
-            return self.snapshot
+            return
         self.spend("snapshot", *self.tokens(case, completion), usd)
         problem = f"{completion.model!r} replied, not {self.snapshot!r}"
         if self.settings.snapshot is None:
             problem += f", which {self.settings.model!r} stood for when it was first asked"
-        remedy = "judge with a dated snapshot that is still served (--judge-model); verdicts of two models are never mixed"
+        remedy = "judge with a dated snapshot that is still served (SARLANG_JUDGE_MODEL, --judge-model)"
+        remedy += "; verdicts of two models are never mixed"
         raise JudgeError(problem, place=self.client.place, remedy=remedy)
 
 

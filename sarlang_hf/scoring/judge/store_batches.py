@@ -101,10 +101,10 @@ class BatchLedger:
             self._connection.execute("INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             self._connection.executemany("INSERT INTO batch_items VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
-    def made(self, nonce: str, batch_id: str) -> None:
-        """Notes the server's id of a batch."""
+    def made(self, nonce: str, batch_id: str, server: str) -> None:
+        """Notes the server's id of a batch, and the address at which it was made."""
         with database_errors(self._store.path):
-            self._connection.execute("UPDATE batches SET batch_id = ? WHERE nonce = ?", (batch_id, nonce))
+            self._connection.execute("UPDATE batches SET batch_id = ?, server = ? WHERE nonce = ?", (batch_id, server, nonce))
 
     def end(self, nonce: str) -> bool:
         """Ends a batch: its verdicts are in, or never will be. False if another process was faster."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -30,7 +31,7 @@ def read_rows(path: Path) -> Iterator[tuple[str, Row]]:
     """The rows of a .jsonl or .parquet file with their places, unchecked.
 
     Raises:
-        UsageError: another ending; the file cannot be read, is larger than 1 GiB, or is broken.
+        UsageError: another ending; the file cannot be read, is larger than 1 GiB, broken, or no file but a pipe or a device.
     """
     rows = _parquet_rows if is_parquet(path) else _line_rows
     _check_size(path)
@@ -139,9 +140,11 @@ def _row(verdict: StoredVerdict) -> dict[str, object]:
 
 def _check_size(path: Path) -> None:
     try:
-        size = path.stat().st_size
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe waits for somebody to write
+            refuse("is no regular file", path)
         path.open("rb").close()
     except OSError as error:
         raise UsageError(f"cannot be read: {error.strerror}", place=path, remedy="name a readable file") from error
-    if size > MAX_BYTES:
-        refuse(f"is {size / 2**30:.1f} GiB large, more than {MAX_BYTES >> 30} GiB", path)
+    if status.st_size > MAX_BYTES:
+        refuse(f"is {status.st_size / 2**30:.1f} GiB large, more than {MAX_BYTES >> 30} GiB", path)

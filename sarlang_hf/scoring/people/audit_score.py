@@ -21,6 +21,9 @@ from sarlang_hf.scoring.verdicts import Verdict
 Scope = Literal["all", "judge", "rules"]
 VERDICTS = "verdicts"
 CONSENSUS = "consensus"
+OPEN_READINGS = {f"{CONSENSUS}, open wrong": False, f"{CONSENSUS}, open right": True}
+"""What the answers are taken for that the readers have no majority on, in the two readings that stand for the consensus then."""
+
 SECOND = "second judge"
 MOST_OF_THE_SHEET = 0.9
 """The share of the sheet that a reader must have labelled to be compared with others and to stand for the run alone."""
@@ -41,7 +44,10 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True)
 class Kappa:
-    """Cohen's kappa of two readers over all verdicts, those of judge models or those of rules; weighted to the whole run."""
+    """Cohen's kappa of two readers over all verdicts, those of judge models or those of rules; weighted to the whole run.
+
+    The consensus is a reader of all answers: where it leaves some open there are two, with these wrong and with these right.
+    """
 
     first: str
     second: str
@@ -51,8 +57,12 @@ class Kappa:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """What people say against what the verdicts say: answers of the sample, and what share of the run they stand for."""
+    """What the consensus says against what the verdicts say: answers of the sample, and what share of the run they stand for.
 
+    `reading` names the consensus: where it leaves answers open there are two, with these wrong and with these right.
+    """
+
+    reading: str
     people: bool
     verdict: bool
     n: int
@@ -93,7 +103,7 @@ def read_labels(file: RaterFile) -> dict[str, bool]:
     """The labels of a rater: right or 1, wrong or 0.
 
     Raises:
-        PredictionsError: another word, or no label at all.
+        PredictionsError: another word.
     """
     for question_id, word in file.answers.items():
         if word.casefold() not in _WORDS:
@@ -101,8 +111,6 @@ def read_labels(file: RaterFile) -> dict[str, bool]:
             raise PredictionsError(
                 f"label is {word!r:.80}", place=place, remedy="write right, wrong, or nothing to leave it open"
             )
-    if not file.answers:
-        raise PredictionsError("holds no labels", place=file.path, remedy="fill in the column label")
     return {question_id: _WORDS[word.casefold()] for question_id, word in file.answers.items()}
 
 
@@ -120,14 +128,15 @@ def score_audit(
     Raises:
         PredictionsError: a rater bears a name that the tables need.
     """
-    for name in (CONSENSUS, VERDICTS, SECOND):
+    for name in (CONSENSUS, *OPEN_READINGS, VERDICTS, SECOND):
         if name in raters:
             raise PredictionsError(f"a rater is called {name!r}", place=f"labels of {name}", remedy="give the rater another name")
     question_ids = audited.sheet.question_ids
     consensus = _consensus(list(raters.values()), question_ids)
     verdict_of = {verdict.answer.question_id: verdict.verdict is True for verdict in audited.sampled}
     alone = {name: labels for name, labels in raters.items() if _stands_alone(audited, labels)}
-    readers: dict[str, Labels] = {**alone, CONSENSUS: consensus, VERDICTS: verdict_of}
+    readings = _readings(consensus, question_ids)
+    readers: dict[str, Labels] = {**alone, **readings, VERDICTS: verdict_of}
     if second is not None:
         found = {question_id: second[question_id].verdict for question_id in question_ids}
         readers[SECOND] = {question_id: verdict for question_id, verdict in found.items() if verdict is not None}
@@ -137,9 +146,9 @@ def score_audit(
         n_undecided=audited.n_undecided,
         n_open=len(question_ids) - len(consensus),
         strata=allocation(audited),
-        kappas=tuple(_kappas(audited, readers, len(alone))),
-        confusion=_confusion(audited, consensus),
-        references=tuple(_references(audited, alone, consensus)),
+        kappas=tuple(_kappas(audited, readers, list(alone), list(readings))),
+        confusion=tuple(cell for name, reading in readings.items() for cell in _confusion(audited, name, reading)),
+        references=tuple(_reference(audited, name, labels) for name, labels in (alone | readings).items()),
         second=flips,
     )
 
@@ -176,11 +185,10 @@ def _stands_alone(audited: Audited, labels: Labels) -> bool:
     return float(given.mean()) >= MOST_OF_THE_SHEET and set(audited.said[given].tolist()) == kinds
 
 
-def _kappas(audited: Audited, readers: Mapping[str, Labels], raters: int) -> Iterator[Kappa]:
+def _kappas(audited: Audited, readers: Mapping[str, Labels], alone: Sequence[str], readings: Sequence[str]) -> Iterator[Kappa]:
     """Between raters; of each rater and the consensus with the verdicts; of a second judge with consensus and verdicts."""
-    pairs = [*combinations(list(readers)[:raters], 2)]
-    pairs += [(name, VERDICTS) for name in readers if name not in (VERDICTS, SECOND)]
-    pairs += [(name, SECOND) for name in (CONSENSUS, VERDICTS) if SECOND in readers]
+    pairs = [*combinations(alone, 2), *((name, VERDICTS) for name in (*alone, *readings))]
+    pairs += [(name, SECOND) for name in (*readings, VERDICTS) if SECOND in readers]
     judged = audited.judged
     scopes: dict[Scope, NDArray[np.bool_]] = {"all": np.ones(len(judged), bool)}
     if judged.any() and not judged.all():
@@ -193,29 +201,20 @@ def _kappas(audited: Audited, readers: Mapping[str, Labels], raters: int) -> Ite
                 yield Kappa(first, second, scope, cohen_kappa(one[rows], other[rows], audited.within(rows, strata)))
 
 
-def _confusion(audited: Audited, consensus: Labels) -> tuple[Confusion, ...]:
-    given, right = audited.labels(consensus)
-    if not given.any():
-        return ()
-    weights, right, said = audited.sample.at(given).weights, right[given], audited.said[given]
-    cells = []
+def _readings(consensus: Labels, question_ids: Sequence[str]) -> dict[str, Labels]:
+    """The consensus by name; where it leaves answers open, with these wrong and with these right."""
+    left_open = [question_id for question_id in question_ids if question_id not in consensus]
+    if not left_open:
+        return {CONSENSUS: consensus}
+    return {name: {**consensus, **dict.fromkeys(left_open, truth)} for name, truth in OPEN_READINGS.items()}
+
+
+def _confusion(audited: Audited, name: str, reading: Labels) -> Iterator[Confusion]:
+    _, right = audited.labels(reading)
     for people in (True, False):
         for verdict in (True, False):
-            members = (right == people) & (said == verdict)
-            cells.append(Confusion(people, verdict, int(members.sum()), float(weights[members].sum())))
-    return tuple(cells)
-
-
-def _references(audited: Audited, raters: Mapping[str, Labels], consensus: Labels) -> Iterator[Reference]:
-    """Each rater's reading, and the consensus; where that leaves answers open, with these wrong and with these right."""
-    for name, labels in raters.items():
-        yield _reference(audited, name, labels)
-    left_open = set(audited.sheet.question_ids) - set(consensus)
-    if not left_open:
-        yield _reference(audited, CONSENSUS, consensus)
-        return
-    for truth, word in ((False, "wrong"), (True, "right")):
-        yield _reference(audited, f"{CONSENSUS}, open {word}", {**consensus, **dict.fromkeys(left_open, truth)})
+            members = (right == people) & (audited.said == verdict)
+            yield Confusion(name, people, verdict, int(members.sum()), float(audited.sample.weights[members].sum()))
 
 
 def _reference(audited: Audited, name: str, labels: Labels) -> Reference:

@@ -15,10 +15,12 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import NoReturn
 
 from sarlang_hf.errors import PredictionsError
+from sarlang_hf.files import read_regular
 from sarlang_hf.scoring.people.sheet import Sheet
 
 MAX_BYTES = 1 << 26
@@ -54,7 +56,7 @@ def read_rater_file(path: Path, sheet: Sheet, column: str) -> RaterFile:
 
     Raises:
         PredictionsError: naming file and line: unreadable, too large, not UTF-8, no such column, a question that the sheet
-            does not ask or that was answered before, several raters in one file.
+            does not ask or that was answered before, several raters in one file, no answer at all.
     """
     rows = list(_rows(path))
     if not rows:
@@ -69,6 +71,8 @@ def read_rater_file(path: Path, sheet: Sheet, column: str) -> RaterFile:
         answer = _field(path, line, fields, column).strip()
         if answer:
             answers[question_id] = answer
+    if not answers:
+        raise PredictionsError("holds no answers", place=path, remedy=f"fill in the column {column}")
     return RaterFile(_rater(path, [fields.get("rater", "").strip() for _, fields in rows]), path, answers)
 
 
@@ -100,7 +104,8 @@ def _rows(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
             if len(cells) > len(header):
                 problem = f"{len(cells)} fields under {len(header)} columns"
                 _fail(path, reader.line_num, problem, "put answers that contain a comma in double quotes")
-            yield reader.line_num, dict(zip(header, cells, strict=False))
+            # Some programs leave empty cells at the end of a row out.
+            yield reader.line_num, dict(zip_longest(header, cells, fillvalue=""))
     except csv.Error as error:
         _fail(path, reader.line_num, f"broken CSV: {error}", "save the table as CSV with commas and double quotes")
     finally:
@@ -109,9 +114,7 @@ def _rows(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise PredictionsError("is too large", place=path, remedy="give the table that a rater filled in")
-        return path.read_bytes().decode("utf-8-sig")
+        return read_regular(path, MAX_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise PredictionsError("is not UTF-8", place=path, remedy="save the table as 'CSV UTF-8'") from error
     except OSError as error:

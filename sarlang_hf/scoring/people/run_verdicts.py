@@ -17,10 +17,12 @@ def read_run(folder: Path, task: str | None = None) -> list[Verdict]:
         task: the task; None for the only one.
 
     Raises:
-        UsageError: there is no run or more than one, it lacks the task, has several and none was named, or
+        UsageError: there is no run or more than one, it has captions only, lacks the task, has several and none was named, or
             holds two verdicts on one question.
     """
     path = find_run(folder) / VERDICTS_FILE
+    if not path.exists():
+        raise UsageError(f"has captions only, no {VERDICTS_FILE}", place=path.parent, remedy="name a run of a task of questions")
     verdicts = read_verdicts(path)
     tasks = sorted({verdict.task for verdict in verdicts})
     if task is None and len(tasks) != 1:

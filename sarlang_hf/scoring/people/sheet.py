@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from sarlang_hf.errors import UsageError
-from sarlang_hf.files import write_atomically
+from sarlang_hf.files import read_regular, write_atomically
 from sarlang_hf.schema import FORMAT_VERSION
 
 SHEET_FILE = "sheet.json"
 PAGE_FILE = "sheet.html"
+_MAX_BYTES = 1 << 26
 
 SheetKind = Literal["human", "audit"]
 
@@ -91,8 +92,8 @@ def read_sheet(out: Path, kind: SheetKind) -> Sheet:
     """
     path = out / SHEET_FILE
     try:
-        sheet = _parsed(json.loads(path.read_bytes()))
-    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+        sheet = _parsed(json.loads(read_regular(path, _MAX_BYTES)))
+    except (OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         problem = f"is not the record of a sheet ({type(error).__name__}: {error})"
         raise UsageError(problem, place=path, remedy=f"name the folder that `sarlang {kind} sheet` wrote") from error
     if sheet.sheet != kind:

@@ -47,13 +47,13 @@ def human_tables(score: HumanScore) -> list[Table]:
 
 def audit_tables(score: AuditScore) -> list[Table]:
     """Agreement, confusion and corrected accuracy; a second judge."""
-    kappas = _table("agreement, weighted to the run, 95% interval", "readers", "verdicts of", "n", "agree", "kappa", "interval")
+    kappas = _table("agreement, weighted to the run, 95% interval", "readers", "scope", "n", "agree", "kappa", "interval")
     for kappa in score.kappas:
-        _row(kappas, f"{kappa.first}, {kappa.second}", kappa.scope, *_agreement(kappa.agreement))
-    confusion = _table("consensus against verdicts", "people say", "verdict", "n", "% of the run")
+        _row(kappas, f"{kappa.first} / {kappa.second}", kappa.scope, *_agreement(kappa.agreement))
+    confusion = _table("people against verdicts", "reading", "people say", "verdict", "n", "% of the run")
     for cell in score.confusion:
         words = ("right" if cell.people else "wrong", "right" if cell.verdict else "wrong")
-        _row(confusion, *words, str(cell.n), f"{100 * cell.share:.1f}")
+        _row(confusion, cell.reading, *words, str(cell.n), f"{100 * cell.share:.1f}")
     flips = [] if score.second is None else [_flip_table(score.second)]
     return [kappas, confusion, *_corrected_tables(score.references), *flips]
 
@@ -144,9 +144,8 @@ def _share(share: Share | None) -> str:
 
 
 def _agreement(found: Agreement) -> tuple[str, str, str, str]:
-    kappa, interval = (_NONE, _NONE)
-    if found.kappa is not None and found.low is not None and found.high is not None:
-        kappa, interval = f"{found.kappa:.2f}", f"[{found.low:.2f}, {found.high:.2f}]"
+    kappa = _NONE if found.kappa is None else f"{found.kappa:.2f}"
+    interval = _NONE if found.low is None or found.high is None else f"[{found.low:.2f}, {found.high:.2f}]"
     return str(found.n), f"{100 * found.agreement:.1f}", kappa, interval
 
 
