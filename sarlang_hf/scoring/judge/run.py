@@ -18,7 +18,7 @@ import numpy as np
 from sarlang_hf.errors import UsageError
 from sarlang_hf.scoring.judge.budget import Purse
 from sarlang_hf.scoring.judge.environment import JudgeSettings, check_credentials, goes_elsewhere
-from sarlang_hf.scoring.judge.prices import Prices
+from sarlang_hf.scoring.judge.prices import Price, Prices
 from sarlang_hf.scoring.judge.report import JudgeReport
 from sarlang_hf.scoring.judge.requests import Judge, JudgeRequest, JudgeVerdict
 from sarlang_hf.scoring.judge.server_judge import Progress, ServerJudge
@@ -54,26 +54,35 @@ def open_judge(
     prices = Prices.load(settings.prices)
     with VerdictStore(settings.store) as store:
         pinned = store.snapshot_of(settings.model, settings.server)
-    names = [settings.name_of(settings.model), settings.model, *([pinned] if pinned else [])]
-    price = next((price for name in names if (price := prices.of(name))), None)
-    if price is None and (settings.costs_money or settings.cap_given):
-        remedy = "give its price in a file (SARLANG_JUDGE_PRICES, --prices)"
-        raise UsageError(
-            f"the price of {settings.model!r} is not known, so its cost cannot be capped",
-            place="SARLANG_JUDGE_MODEL (--judge-model)",
-            remedy=f"{remedy}, or choose a model of the built-in table"
-            if settings.costs_money
-            else f"{remedy}, 0 if it is free, or leave the cap out (SARLANG_JUDGE_MAX_USD, --max-usd)",
-        )
     return ServerJudge(
         settings,
-        price,
+        _price(settings, prices, pinned),
         name=settings.name_of(settings.snapshot or pinned or settings.model),
         discount=prices.batch_discount,
         notice=notice,
         progress=progress,
         rng=np.random.default_rng() if rng is None else rng,
         purse=purse,
+    )
+
+
+def _price(settings: JudgeSettings, prices: Prices, pinned: str | None) -> Price | None:
+    """The price of the model asked for, by its name with or without the host, or of the snapshot that it stands for.
+
+    Raises:
+        UsageError: there is none, but calls cost money or a cap was asked for.
+    """
+    names = [settings.name_of(settings.model), settings.model, *([pinned] if pinned else [])]
+    price = next((price for name in names if (price := prices.of(name))), None)
+    if price is not None or not (settings.costs_money or settings.cap_given):
+        return price
+    choice = "or choose a model of the built-in table"
+    if not settings.costs_money:
+        choice = "0 if it is free, or leave the cap out (SARLANG_JUDGE_MAX_USD, --max-usd)"
+    raise UsageError(
+        f"the price of {settings.model!r} is not known, so its cost cannot be capped",
+        place="SARLANG_JUDGE_MODEL (--judge-model)",
+        remedy=f"give its price in a file (SARLANG_JUDGE_PRICES, --prices), {choice}",
     )
 
 

@@ -156,9 +156,7 @@ class ServerJudge:
         Raises:
             UsageError: more than the cap allows.
         """
-        tokens = [
-            sum(numbers) for numbers in zip(*((case.most.input_tokens, case.most.output_tokens) for case in asked), strict=True)
-        ]
+        tokens = f"{sum(case.most.input_tokens for case in asked):,} + {sum(case.most.output_tokens for case in asked):,} tokens"
         price = f"${usd:.4g}" if self._price else "no known price, so that no cap holds"
         calls = "1 call" if len(asked) == 1 else f"{len(asked):,} calls"
         self._notice(f"Judge {self.name}: {calls} {what}, at most {tokens}, {price}{more}.")
