@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from sarlang_hf.errors import SarlangError
+from sarlang_hf.scoring.comparison.gaps import find_gaps
 from sarlang_hf.scoring.gap import Gap, twin
-from sarlang_hf.scoring.gaps import find_gaps
 from sarlang_hf.scoring.scorecard import SCORECARD_FILE, AnyScorecard, read_scorecards, write_scorecards
 from sarlang_hf.scoring.tables import gap_lines
 from sarlang_hf.tasks.settings import say

@@ -14,9 +14,9 @@ from comparison_runs import DATASET, REFERENCES, caption_run, questions, verdict
 from sarlang_hf.cli.compare import compare as command
 from sarlang_hf.errors import UsageError
 from sarlang_hf.scoring import captions
-from sarlang_hf.scoring.comparability import choose_metrics, signature_parts
-from sarlang_hf.scoring.compare import Comparison, Pair, compare
-from sarlang_hf.scoring.compare_runs import find_run, open_runs
+from sarlang_hf.scoring.comparison.comparability import choose_metrics, signature_parts
+from sarlang_hf.scoring.comparison.compare import Comparison, Pair, compare
+from sarlang_hf.scoring.comparison.runs import find_run, open_runs
 from sarlang_hf.scoring.scorecard import SCORECARD_FILE
 from sarlang_hf.scoring.uncertainty import clustered_interval, minimum_detectable_difference, paired_bootstrap
 from sarlang_hf.scoring.verdicts import VERDICTS_FILE

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from comparison_runs import DATASET, caption_run, questions, verdict, vqa_run
 
-from sarlang_hf.scoring.gaps import find_gaps
+from sarlang_hf.scoring.comparison.gaps import find_gaps
 from sarlang_hf.scoring.scorecard import SCORECARD_FILE
 from sarlang_hf.scoring.tables import gap_lines
 from sarlang_hf.scoring.uncertainty import paired_bootstrap

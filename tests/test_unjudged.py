@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sarlang_hf.scoring import unjudged
+from sarlang_hf.scoring.comparison import unjudged
+from sarlang_hf.scoring.comparison.unjudged import completions
 from sarlang_hf.scoring.resampling import cluster_codes
 from sarlang_hf.scoring.uncertainty import Interval, clustered_interval, two_sided_p
-from sarlang_hf.scoring.unjudged import completions
 
 # An item is a difference between two runs, (least, most), in one of up to four images.
 Item = tuple[int, tuple[int, int]]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from sarlang_hf.scoring.compare import Comparison
+    from sarlang_hf.scoring.comparison.compare import Comparison
     from sarlang_hf.scoring.signature import Cluster
 
 EXAMPLE = """\b
@@ -39,9 +39,9 @@ def compare(runs: tuple[str, ...], task: str | None, metric: str | None, cluster
     """
     import numpy as np
 
-    from sarlang_hf.scoring.comparability import choose_metrics
-    from sarlang_hf.scoring.compare import compare as compared
-    from sarlang_hf.scoring.compare_runs import open_runs
+    from sarlang_hf.scoring.comparison.comparability import choose_metrics
+    from sarlang_hf.scoring.comparison.compare import compare as compared
+    from sarlang_hf.scoring.comparison.runs import open_runs
 
     opened = open_runs(runs, task)
     # A generator for each metric: the interval of one must not depend on which others are printed.
@@ -58,7 +58,7 @@ def compare(runs: tuple[str, ...], task: str | None, metric: str | None, cluster
 def _print(comparison: Comparison) -> None:
     from rich.console import Console
 
-    from sarlang_hf.scoring.comparison_tables import footer, header, pair_table, run_table
+    from sarlang_hf.scoring.comparison.tables import footer, header, pair_table, run_table
 
     console = Console()
     # Only the tables go through rich, which would break lines at the width of the terminal.

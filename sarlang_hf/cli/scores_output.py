@@ -23,7 +23,7 @@ def write_result(out: Path, result: Judged | CaptionRun) -> AnyScorecard:
         UsageError: it holds files of those names that are none of ours.
     """
     from sarlang_hf.scoring.caption_rows import CAPTIONS_FILE, write_captions
-    from sarlang_hf.scoring.gaps import find_gaps
+    from sarlang_hf.scoring.comparison.gaps import find_gaps
     from sarlang_hf.scoring.scorecard import SCORECARD_FILE, write_scorecards
     from sarlang_hf.scoring.verdicts import VERDICTS_FILE, write_verdicts
     from sarlang_hf.scoring.vqa_run import Judged

@@ -22,7 +22,7 @@ def twin(task: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A paired difference between this run and another, `scoring.gaps` finds it. Its sign is the same in both scorecards.
+    """A paired difference between this run and another, `comparison.gaps` finds it. Its sign is the same in both scorecards.
 
     Attributes:
         name: `vision_gain`: the run that saw the images minus the same model's without the right ones; `modality_gap`: the

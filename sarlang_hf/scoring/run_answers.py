@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sarlang_hf.errors import UsageError
-from sarlang_hf.scoring.comparability import signature_parts
-from sarlang_hf.scoring.compare_runs import find_run
+from sarlang_hf.scoring.comparison.comparability import signature_parts
+from sarlang_hf.scoring.comparison.runs import find_run
 from sarlang_hf.scoring.scorecard import SCORECARD_FILE, AnyScorecard, Scorecard, read_scorecards
 from sarlang_hf.scoring.verdicts import ANSWER_FIELDS, VERDICTS_FILE, Answer, read_verdicts
 

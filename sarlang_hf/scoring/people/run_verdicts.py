@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sarlang_hf.errors import UsageError
-from sarlang_hf.scoring.compare_runs import find_run
+from sarlang_hf.scoring.comparison.runs import find_run
 from sarlang_hf.scoring.verdicts import VERDICTS_FILE, Verdict, read_verdicts
 
 

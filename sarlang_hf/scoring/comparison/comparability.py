@@ -9,7 +9,7 @@ from typing import Any
 
 from sarlang_hf.errors import UsageError
 from sarlang_hf.scoring.caption_rows import CaptionRow
-from sarlang_hf.scoring.compare_runs import Run
+from sarlang_hf.scoring.comparison.runs import Run
 from sarlang_hf.scoring.scorecard import Scorecard
 from sarlang_hf.scoring.signature import Cluster, cluster_keys
 from sarlang_hf.scoring.verdicts import Verdict

@@ -5,7 +5,7 @@ p-value of a difference is that of its clustered t (BLEU: of the difference over
 covers all pairs of a metric. While answers are unjudged, a difference is a range, from the one extreme (the first run's unjudged
 answers wrong, the second's right) to the other; where both runs would send the judge the same text, they get the same verdict,
 and the difference is 0. Interval, p-value and rank of a range hold whatever the verdicts will be: the interval reaches around
-those of all of them, and the p-value is a bound from above for theirs (`scoring.unjudged`).
+those of all of them, and the p-value is a bound from above for theirs (`unjudged`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from sarlang_hf.scoring.caption_rows import CaptionRow
-from sarlang_hf.scoring.comparability import Runs, Shared, require_comparable, shared_items, signature_parts
-from sarlang_hf.scoring.measures import Ends, Measured, length_ratio, measure
+from sarlang_hf.scoring.comparison.comparability import Runs, Shared, require_comparable, shared_items, signature_parts
+from sarlang_hf.scoring.comparison.measures import Ends, Measured, length_ratio, measure
 from sarlang_hf.scoring.multiple import holm, minimum_detectable_difference, rank_ranges
 from sarlang_hf.scoring.signature import Cluster
 

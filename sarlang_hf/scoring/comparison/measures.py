@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarlang_hf.scoring.caption_rows import CaptionRow
-from sarlang_hf.scoring.comparability import Shared
+from sarlang_hf.scoring.comparison.comparability import Shared
+from sarlang_hf.scoring.comparison.unjudged import completions
 from sarlang_hf.scoring.judge.prompts import request_for
 from sarlang_hf.scoring.resampling import cluster_codes, cluster_sums, percentiles, resampled_sums
 from sarlang_hf.scoring.uncertainty import Difference, clustered_interval, difference_of_means, two_sided_p
-from sarlang_hf.scoring.unjudged import completions
 from sarlang_hf.scoring.verdicts import Verdict
 
 Floats = NDArray[np.float64]

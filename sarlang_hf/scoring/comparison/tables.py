@@ -6,7 +6,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from sarlang_hf.scoring.compare import Comparison, Pair, RunScore
+from sarlang_hf.scoring.comparison.compare import Comparison, Pair, RunScore
 
 _TINY = 1e-4
 

@@ -18,9 +18,9 @@ from typing import Literal
 import numpy as np
 
 from sarlang_hf.errors import UsageError
-from sarlang_hf.scoring.comparability import Runs, choose_metrics, require_same_frequencies, signature_parts
-from sarlang_hf.scoring.compare import contrast
-from sarlang_hf.scoring.compare_runs import Run, read_run
+from sarlang_hf.scoring.comparison.comparability import Runs, choose_metrics, require_same_frequencies, signature_parts
+from sarlang_hf.scoring.comparison.compare import contrast
+from sarlang_hf.scoring.comparison.runs import Run, read_run
 from sarlang_hf.scoring.gap import Gap, GapName, is_optical, twin
 from sarlang_hf.scoring.scorecard import SCORECARD_FILE, AnyScorecard, Scorecard, read_scorecards
 from sarlang_hf.scoring.signature import VISIONS

@@ -1,0 +1,1 @@
+"""Runs set side by side: found, checked for comparability, measured with one bootstrap, ranked."""
