@@ -7,6 +7,7 @@ minutes for a tile, so it gets 128x128 pixels and is compared per pixel.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -29,6 +30,8 @@ ROUNDS = 7
 
 def measure(folder: Path) -> list[Figure]:  # noqa: ARG001  # every benchmark takes the folder it may write to
     from findpeaks.filters.lee import lee_filter
+
+    logging.getLogger().setLevel(logging.WARNING)  # importing findpeaks has set it to INFO, for every library
 
     refined_lee(np.ones((8, 8), dtype=np.float32))  # compiles
     tile = speckled_tile(SIZE, np.random.default_rng(0))
