@@ -19,14 +19,18 @@ HIDDEN = "..."
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SECRET_WORD = re.compile(
-    r"(?:api|access|account|app|auth|client|hf|id|license|master|private|refresh|secret|session|shared|user)*(?:key|token)s?"
-    r"|.*(?:secret|password|passwd|passphrase|pwd|credential|cookie|signature)s?"
-    r"|pass|auth|oauth|authorization|authentication|bearer|jwt|headers?|sig|sas",
+    r"(?:api|access|account|app|auth|client|hf|id|license|master|private|refresh|secret|session|shared|user)*tokens?"
+    r"|.*keys?|.*(?:secret|password|passwd|passphrase|passcode|pwd|credential|cookie|signature)s?"
+    r"|pass|pat|pin|pw|auth|oauth|authorization|authentication|bearer|jwt|headers?|sig|sas",
     re.IGNORECASE,
 )
 _USER_INFO = re.compile(r"(?<=//)[^/@\s]*@")
+_QUERY = re.compile(r"(//[^?#\s]*)[?#]\S+")
+_COUNTED = re.compile(
+    r"(?:.*[_-])?(?:max|min|new|num|n|image|video|visual|vision|thinking|completion|output|input)[_-](?:\w+[_-])?tokens", re.I
+)
 _ASSIGNED = re.compile(r"([A-Za-z][\w.-]*)\s*[:=]\s*")
-_VALUE_END = re.compile(r"[\s&;,]|$")
+_VALUE_END = re.compile(r"[&;,]|$")  # not at a blank: 'Authorization: Token abc'
 _TOKEN = re.compile(
     r"\b(?i:bearer\s+\S+|basic\s+[\w+/=-]{12,})|\b(?:AKIA|ASIA)[0-9A-Z]{12,}"
     r"|\b(?:hf_|sk-|gsk_|gh[pousr]_|github_pat_|glpat-|nvapi-|xai-|r8_|AIza|eyJ|xox[a-z]-)[\w.-]{8,}"
@@ -93,7 +97,7 @@ def _pair(key: str, value: Any) -> str:
     if value is None:
         return _text(key)
     # `max_new_tokens=64` is a setting; a number may well be a password.
-    counted = key.lower().endswith("tokens") and re.fullmatch(r"\d+", str(value))
+    counted = _COUNTED.fullmatch(key) and re.fullmatch(r"\d+", str(value))
     return f"{_text(key)}={HIDDEN if _is_secret(key) and not counted else _value(value)}"
 
 
@@ -105,7 +109,8 @@ def _value(value: Any) -> str:
     if isinstance(value, Mapping):
         return f"{{{','.join(_pairs(value))}}}"
     if isinstance(value, list | tuple):
-        return f"[{','.join(map(_value, value))}]"
+        named = any(isinstance(one, str) and _is_secret(one) for one in value)  # ('password', 'abc')
+        return HIDDEN if named else f"[{','.join(map(_value, value))}]"
     return _nested(value) if isinstance(value, str) else _text(str(value))
 
 
@@ -125,8 +130,8 @@ def _nested(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Takes out passwords of URLs, what is assigned to a secret word, and what looks like a key of a well-known service."""
-    text = _TOKEN.sub(HIDDEN, _USER_INFO.sub("", text))
+    """Takes out passwords and queries of URLs, what is assigned to a secret word, and what looks like a well-known key."""
+    text = _TOKEN.sub(HIDDEN, _QUERY.sub(rf"\1?{HIDDEN}", _USER_INFO.sub("", text)))
     shown, at = "", 0
     for found in _ASSIGNED.finditer(text):
         if found.start() >= at and _is_secret(found[1]):

@@ -369,7 +369,12 @@ def test_irrelevant_words_around_an_answer_never_turn_its_verdict(gold, predicti
     padding = " ".join(["image", "shows", "water"] * length)
     plain, padded = decide("", gold, prediction), decide("", gold, f"{padding} {prediction} {padding}")
     if tokens(prediction):
-        assert padded.verdict is plain.verdict or padded.rule in {"class:several", "position:several", "polarity:both"}
+        assert padded.verdict is plain.verdict or padded.rule in {
+            "class:several",
+            "position:several",
+            "polarity:both",
+            "polarity:doubted",
+        }
 
 
 @given(st.sets(st.sampled_from(CATEGORIES), min_size=1), st.sets(st.sampled_from(CATEGORIES), min_size=1), st.data())
@@ -451,3 +456,131 @@ def test_everyday_answers_are_right_or_left_to_a_judge(gold, prediction, verdict
 def test_one_label_is_right_for_itself_and_wrong_for_every_other(vocabulary):
     decided = {(gold, said): decide("", gold, f"{said.capitalize()}.").verdict for gold in vocabulary for said in vocabulary}
     assert decided == {(gold, said): gold == said for gold in vocabulary for said in vocabulary}
+
+
+@pytest.mark.parametrize("question", ["", ASKS_YES_NO, "Is there a ship in the image?"])
+@pytest.mark.parametrize("gold", ["yes", "no"])
+@pytest.mark.parametrize(
+    "prediction",
+    [
+        "No image was provided.",
+        "No image is attached, so I cannot answer.",
+        "No image",
+        "There is no image",
+        "No visible image, please upload it",
+        "No data",
+        "No context is given to decide",
+        "No definitive answer",
+        "No further details",
+        "No response",
+        "No certain answer is possible",
+        "No, I cannot say",
+        "No, I can't tell from this.",
+        "No, there is not enough information to tell",
+        "No, no image was provided.",
+        "No, I cannot see the image",
+        "No wonder there are ships",
+        "No surprise: many ships",
+        "No exaggeration: hundreds of ships",
+        "No reason to doubt it: ships are there",
+        "I'd answer with no hesitation: there is one",
+        "no one can deny it",
+        "It is false that there is no ship",
+        "No, wait, yes",
+        "No comment",
+        "None of your business",
+        "If yes, where?",
+        "Can you say yes",
+        "no endofclause of",
+        "I doubt that it is true",
+        "I cannot confirm that this is true",
+        "No, there is at least one",
+    ],
+)
+def test_a_refusal_or_an_idiom_is_right_for_neither_reference(question, gold, prediction):
+    assert decide(question, gold, prediction, type="object_identification").verdict is None
+
+
+@pytest.mark.parametrize("question", ["", ASKS_YES_NO, "Is there a ship in the image?"])
+@pytest.mark.parametrize(
+    ("said", "prediction"),
+    [
+        *[
+            ("no", text)
+            for text in (
+                "No",
+                "No.",
+                "**No**",
+                "None",
+                "No, there is not.",
+                "No, there isn't any ship.",
+                "no there are not",
+                "no it is not",
+                "no i do not see any",
+                "No, I cannot see any ships in the image.",
+                "No, there are no ships in the image.",
+                "No, there is no sign of a ship.",
+                "No, the image does not contain any.",
+                "No, the picture shows a harbor only.",
+                "No. This image shows an airport.",
+                "There are no ships",
+                "There are no visible ships in this image.",
+                "No ships are visible",
+                "no bridge",
+                "None of them",
+                "No\nThere is only water",
+                "No - there is only water",
+                "The answer is no.",
+                "No, there is not. The answer is no.",
+                "That is false",
+            )
+        ],
+        *[("yes", text) for text in ("Yes", "Yes, there is a ship.", "yes there is", "The answer is yes.", "It is true")],
+    ],
+)
+def test_natural_answers_stay_decided(question, said, prediction):
+    verdicts = [decide(question, gold, prediction, type="object_identification").verdict for gold in ("yes", "no")]
+    assert verdicts == [said == "yes", said == "no"]
+
+
+def test_a_word_of_the_question_makes_a_no_an_answer():
+    assert decide("Are there any buildings?", "no", "No buildings can be seen").verdict is True
+    assert decide("Are there any roads?", "no", "No buildings can be seen").verdict is None
+
+
+@pytest.mark.parametrize(
+    ("gold", "prediction", "rule"),
+    [
+        ("ship", "I doubt that this is a ship", "class:negated"),
+        ("ship", "this rules out a ship", "class:negated"),
+        ("ship", "ship is ruled out", "class:negated"),
+        ("ship", "non-ship", "class:negated"),
+        ("ship", "ship-free", "class:negated"),
+        ("ship", "ship? I doubt it", "class:negated"),
+        ("ship", "too small for a ship", "class:negated"),
+        ("ship", "barely a ship", "class:negated"),
+        ("ship", "less a ship than a building", "class:negated"),
+        ("ship", "looks like a ship but is a rock", "class:negated"),
+        ("right", "nowhere near the right", "position:negated"),
+        ("right", "opposite of right", "position:negated"),
+        ("right", "you are right", "position:negated"),
+        ("right", "You're right", "position:negated"),
+        *[
+            ("3", text, "count:bound")
+            for text in (
+                "minus 3",
+                "half of 3",
+                "maximum of 3",
+                "3 \N{LESS-THAN OR EQUAL TO} n",
+                "around 3",
+                "nearly three",
+                "~3",
+            )
+        ],
+        ("3", "\N{ALMOST EQUAL TO} 3", "count:bound"),
+        ("3", "50% of 3", "count:bound"),
+    ],
+)
+def test_what_denies_or_blurs_a_label_leaves_it_open(gold, prediction, rule):
+    for other in (gold, {"ship": "bridge", "right": "top", "3": "4"}[gold]):
+        assert decide("", other, prediction) == Decision(None, rule)

@@ -603,7 +603,7 @@ def test_a_judge_without_a_key_is_found_before_the_model_answers(monkeypatch, ca
         ("pretrained=org/model,max_new_tokens=64", "m(pretrained=org/model,max_new_tokens=64)"),
         ("api_key=sk-abcdefgh12345,model_version=x", "m(api_key=...,model_version=x)"),
         ("HF_TOKEN=abc,client_secret=s3cr,db_password=p", "m(HF_TOKEN=...,client_secret=...,db_password=...)"),
-        ("base_url=https://me:pass@host/v1?api-key=zzz&n=1", "m(base_url=https://host/v1?api-key=...&n=1)"),
+        ("base_url=https://me:pass@host/v1?api-key=zzz&n=1", "m(base_url=https://host/v1?...)"),
         ("pretrained=x,extra=hf_abcdefghijklmnop", "m(pretrained=x,extra=...)"),
         ({"pretrained": "a=b", "access_key": "q", "fps": None, "n": 3}, "m(pretrained=a=b,access_key=...,fps,n=3)"),
         ("hf_abcdefghijklmnop", "m(...)"),
@@ -620,7 +620,13 @@ def test_a_judge_without_a_key_is_found_before_the_model_answers(monkeypatch, ca
         ("password=123456789,pin_key=1234,max_tokens=5", "m(password=...,pin_key=...,max_tokens=5)"),
         ("pwd=a,bearer=b,openaiApiKey=c,apikey=d,x=Bearer q", "m(pwd=...,bearer=...,openaiApiKey=...,apikey=...,x=...)"),
         ("a=gsk_abcdefgh1234,b=AKIAABCDEFGHIJKLMNOP,c=x-api-key: q", "m(a=...,b=...,c=x-api-key: ...)"),
-        ("tokenizer=c/d,monkeys=3,asia=asia-northeast1-model", "m(tokenizer=c/d,monkeys=3,asia=asia-northeast1-model)"),
+        (
+            "api_tokens=123456789,min_image_tokens=4,extra=Authorization: Token q",
+            "m(api_tokens=...,min_image_tokens=4,extra=Authorization: ...)",
+        ),
+        ({"a": ("password", "q"), "b": ["x", 1]}, "m(a=...,b=[x,1])"),
+        ("wandbkey=q,passcode=q,pw=q,pat=q,pin=12345678", "m(wandbkey=...,passcode=...,pw=...,pat=...,pin=...)"),
+        ("tokenizer=c/d,monkeys=3,asia=asia-northeast1-model", "m(tokenizer=c/d,monkeys=...,asia=asia-northeast1-model)"),
     ],
 )
 def test_a_model_is_named_as_it_was_made_but_for_its_secrets(arguments, named):

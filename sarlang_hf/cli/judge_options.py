@@ -96,7 +96,7 @@ def _options(default: JudgeName) -> tuple[Callable[[Any], Any], ...]:
         click.option("--judge", type=click.Choice(JUDGES), default=default, envvar="SARLANG_JUDGE", show_default=True,
                      show_envvar=True, help="Who decides what rules cannot: OpenAI or a server that speaks its protocol, Azure."),
         click.option("--judge-model", metavar="MODEL", envvar="SARLANG_JUDGE_MODEL", show_envvar=True,
-                     help="The model asked; on Azure the deployment.  [default: OpenAI is asked for the protocol's]"),
+                     help="The model; on Azure the deployment.  [default: the protocol's at OpenAI; required for other servers]"),
         click.option("--judge-url", metavar="URL", help="The server, if not OpenAI's.  [default: $OPENAI_BASE_URL]"),
         click.option("--max-usd", type=float, metavar="USD", help="What it may cost.  [default: $SARLANG_JUDGE_MAX_USD, else 5]"),
         click.option("--verdict-store", type=_FILE, metavar="FILE",

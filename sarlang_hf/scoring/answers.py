@@ -21,7 +21,8 @@ the rule that made it:
 'several': a sentence names the single label of the reference and others beside it ('a harbor with several ships'), and only
 its reader knows which one it gives as the answer. Where nothing but labels is said ('ship, harbor'), where two sides name a
 corner ('the top left corner'), or where all labels that exist are named, the answer is wrong. 'middle left' may well mean left,
-so a side beside the center is undecided in any form. 'doubted': 'the answer is not yes', 'yes is wrong', 'no ships, but bridges'.
+so a side beside the center is undecided in any form. 'doubted': 'the answer is not yes', 'yes is wrong', 'no ships, but
+bridges', and what refuses or wavers: 'no image was provided', 'no wonder', 'no, I cannot say' (`scoring.denials`).
 
 What follows `else` is undecided. The official script of SARLANG-1M (and of VRSBench, its model) calls an answer right when
 the reference is a substring of it, before anything else. Its errors on hand-made answers, and what these rules say:
@@ -52,7 +53,7 @@ from typing import Literal, get_args
 
 from sarlang_hf.errors import UsageError
 from sarlang_hf.schema import QuestionType
-from sarlang_hf.scoring import labels, released
+from sarlang_hf.scoring import denials, labels, released
 from sarlang_hf.scoring.decision import Decision
 from sarlang_hf.scoring.normalize import tokens
 
@@ -119,7 +120,10 @@ def decide(
     if whole == gold_words:
         return Decision(True, "exact:echo")
     answer = _without_echo(tokens(_without_labels(question)), tokens(_without_labels(prediction)))
-    return _by_family(gold_words, answer, whole, type)
+    decision = _by_family(gold_words, answer, whole, type)
+    if decision.rule == "polarity" and len(answer) > 1 and _answers_nothing(question, prediction):
+        return Decision(None, "polarity:doubted")
+    return decision
 
 
 def is_failed_request(prediction: str) -> bool:
@@ -175,6 +179,12 @@ def _compare_polarity(affirmed: bool, answer: Sequence[str], whole: Sequence[str
     if labels.doubts_polarity(answer):
         return Decision(None, "polarity:doubted")
     return Decision(said[0] == affirmed, "polarity")
+
+
+def _answers_nothing(question: str, prediction: str) -> bool:
+    """Whether a yes or no refuses or wavers (`scoring.denials`)."""
+    asked, said = (tokens(denials.mark_ends(_without_labels(text))) for text in (question, prediction))
+    return denials.answers_nothing(_without_echo(asked, said), set(asked))
 
 
 def _compare_positions(wanted: set[str], answer: Sequence[str]) -> Decision:

@@ -2,7 +2,7 @@
 
 All functions take the normalised words of `normalize.tokens`, so they see whole words only: `car` is not in `cargo`. A word
 that belongs to a fixed phrase names nothing: 'left blank' is no position, '10 m' is no count, 'no doubt', 'no fewer' and 'false
-positive' neither affirm nor deny.
+positive' neither affirm nor deny. Which no answers a question is for `denials` to say.
 """
 
 from __future__ import annotations
@@ -25,8 +25,14 @@ REFUTATIONS = frozenset({"wrong", "incorrect", "inaccurate", "mistaken", "untrue
 
 _UNLIKELY = frozenset({"unlikely", "improbable", "implausible", "doubtful", "hardly", "scarcely"})
 _LACKING = frozenset({"absence", "absent", "devoid", "excluded", "excluding", "fails", "lack", "lacking", "lacks", "missing"})
-_DENIALS = _UNLIKELY | _LACKING | {"instead", "impossible", "nobody", "nope"}
-_DENYING = frozenset({"all but", "anything but", "apart from", "aside from", "far from", "free from", "free of", "other than"})
+_DENIALS = _UNLIKELY | _LACKING | {"barely", "instead", "impossible", "nobody", "nope"}
+_RULED_OUT = {f"{form} out" for form in ("rule", "rules", "ruled", "ruling")}
+_DENYING = frozenset(
+    {"all but", "anything but", "apart from", "aside from", "far from", "free from", "free of", "other than", "i doubt"}
+    | _RULED_OUT
+)
+# Deny a label, though not a number or a yes: 'non-ship', 'ship-free', 'less a ship than a building', 'nowhere near the left'.
+_LABEL_DENIALS = CONTRASTS | {"non", "free", "less", "nowhere", "opposite", "doubt", "doubts"}
 
 NEGATIONS = REFUTATIONS | _DENIALS | {"no", "not", "none", "never", "nothing", "neither", "nor", "without", "except", "rather"}
 """Words beside which a label or number named in the answer may be denied: 'a harbor, not a bridge', 'unlikely to be a ship'."""
@@ -40,10 +46,14 @@ ARMOUR = frozenset({"battle", "military", "armored", "armoured"})
 
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _SCALES = frozenset({"dozen", "dozens", "hundred", "hundreds", "thousand", "thousands", "million", "millions"})
-_COUNTED = CLASSES | {"object", "objects", "instance", "instances", "target", "targets"}
+COUNTED = CLASSES | {"object", "objects", "instance", "instances", "target", "targets"}
 _COMPARED = {f"{degree} than" for degree in ("more", "less", "fewer", "greater")}
-_BOUND_BEFORE = frozenset(_COMPARED | {"at least", "at most", "up to", "over", "under", "above", "below"})
-_BOUND_AFTER = frozenset(_COMPARED | {"plus", "or more", "or less", "or fewer", "and more"})
+_LIMITS = {"at least", "at most", "up to", "over", "under", "above", "below", "max", "maximum", "min", "minimum"}
+_LIMITS_OF = {f"{part} of" for part in ("half", "percent", "maximum", "minimum", "multiple", "multiples")}
+_ROUGHLY = {"about", "almost", "approximately", "around", "circa", "close to", "nearly", "roughly"}
+_FACTORS = {"minus", "times", "twice", "double", "half"}
+_BOUND_BEFORE = frozenset(_COMPARED | _LIMITS | _LIMITS_OF | _ROUGHLY | _FACTORS)
+_BOUND_AFTER = frozenset(_COMPARED | {"at least", "at most", "or so", "plus", "or more", "or less", "or fewer", "and more"})
 
 _UNITS = frozenset({"m", "meter", "meters", "metre", "metres", "km", "px", "pixel", "pixels", "percent", "degree", "degrees"})
 _TRUE_OR_FALSE = frozenset({"positive", "positives", "negative", "negatives", "alarm", "alarms", "color", "colour", "north"})
@@ -67,6 +77,11 @@ def polarities(words: Sequence[str]) -> list[bool]:
     """What each polarity word says, in order: True for yes. 'not' is no polarity word: it may deny anything."""
     said = [word for index, word in enumerate(words) if (word in YES or word in NO) and not _in_phrase(words, index)]
     return [word in YES for word in said]
+
+
+def first_polarity(words: Sequence[str]) -> int:
+    """Where the first yes or no stands; `polarities` must not be empty."""
+    return next(index for index, word in enumerate(words) if word in YES | NO and not _in_phrase(words, index))
 
 
 def opens_with_polarity(words: Sequence[str]) -> bool:
@@ -116,7 +131,10 @@ def denies(words: Sequence[str]) -> bool:
     return (
         not NEGATIONS.isdisjoint(words)
         or "0" in words
+        or not _LABEL_DENIALS.isdisjoint(words)
         or _holds_pair(words, _DENYING)
+        or any(_falls_short(words, index) for index, word in enumerate(words) if word == "too")
+        or any(word == "right" and words[max(0, index - 2)] == "you" for index, word in enumerate(words))
         or any(word == "false" and not _in_phrase(words, index) for index, word in enumerate(words))
     )
 
@@ -146,6 +164,11 @@ def _holds_pair(words: Sequence[str], pairs: AbstractSet[str]) -> bool:
     return any(f"{first} {then}" in pairs for first, then in pairwise(words))
 
 
+def _falls_short(words: Sequence[str], index: int) -> bool:
+    """Whether 'too' begins 'too small for' or 'too small to be'."""
+    return not {"for", "to"}.isdisjoint(words[index + 2 : index + 3])
+
+
 def _is_list(words: Sequence[str]) -> bool:
     """Whether nothing but labels and numbers is said."""
     return all(word in _LABELS or _NUMBER.fullmatch(word) for word in words)
@@ -169,7 +192,7 @@ def _is_count(words: Sequence[str], index: int) -> bool:
 def _names_zero(words: Sequence[str], index: int) -> bool:
     """'none', or 'no' before a counted thing with at most one word between ('no visible ship'), but not 'no idea'."""
     if words[index] == "no":
-        return not _in_phrase(words, index) and not _COUNTED.isdisjoint(words[index + 1 : index + 3])
+        return not _in_phrase(words, index) and not COUNTED.isdisjoint(words[index + 1 : index + 3])
     return words[index] == "none"
 
 

@@ -6,7 +6,8 @@
 What is evened out: Unicode compatibility forms (NFKC), case, punctuation (a decimal point and a minus sign of a number
 stay), invisible characters, articles, the number words zero to ninety-nine, thousands separators, the plural of the six
 class labels, British spellings, and upper/lower/middle for top/bottom/center. Signs that change what a number says are spelled
-out (`>3` is 'more than 3', `3%` '3 percent'). Letters of other alphabets that merely look Latin stay what they are.
+out (`>3` is 'more than 3', `3%` '3 percent', `~3` 'about 3'). Letters of other alphabets that merely look Latin stay
+what they are.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _NEGATION = re.compile(r"\b(is|are|was|were|do|does|did|has|have|had|ca|wo|ai|co
 _POSSESSIVE = re.compile(r"'s\b")
 # Signs that change what a number says. Those around a tag ('<answer>3</answer>') and that of an arrow ('-> 3') do not.
 _SIGN = re.compile(
-    r"<[^\s\d<>=][^<>]*>|(?<![-=])>=?|<(?!-)=?|!=|[+%\u00b0\u00b1\u2030\u2260\u2264-\u226b\u226e\u226f\u2272\u2273\u2a7d\u2a7e]"
+    r"<[^\s\d<>=][^<>]*>|(?<![-=])>=?|<(?!-)=?|!=|(?<!~)~(?!~)|[+%\u00b0\u00b1\u2030\u223c\u2243\u2245\u2248\u2260\u2264-\u226b\u226e\u226f\u2272\u2273\u2a7d\u2a7e]"
 )
 _SPELLED = {
     **dict.fromkeys((">", "\u226b"), "more than"),
@@ -54,6 +55,7 @@ _SPELLED = {
     **dict.fromkeys(("!=", "\u2260"), "not"),
     **dict.fromkeys(("%", "\u2030"), "percent"),
     **dict.fromkeys(("+", "\u00b1"), "plus"),
+    **dict.fromkeys("~\u223c\u2243\u2245\u2248", "about"),
     "\u00b0": "degrees",
 }
 # A run of letters and digits; full stops join it only between digits ("1.5", "v1.0"), a minus sign only opens a number.
@@ -72,7 +74,7 @@ def tokens(text: str) -> tuple[str, ...]:
 
 
 def _tokens(text: str) -> tuple[str, ...]:
-    text = text.lower() if text.isascii() else _fold(text)
+    text = text.lower() if text.isascii() else fold(text)
     if "'" in text or "nt" in text or "`" in text:
         text = _POSSESSIVE.sub("", _NEGATION.sub(r"\1 not", text.replace("`", "'")))
     text = _COMPOUND.sub(lambda match: str(_NUMBER_WORDS[match[1]] + _NUMBER_WORDS[match[2]]), text)
@@ -89,7 +91,7 @@ def _spelled(sign: re.Match[str]) -> str:
     return f" {_SPELLED.get(sign[0]) or sign[0].strip('<>')} "
 
 
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
     """NFKC, case folding, plain quotes and dashes, ASCII digits, no invisible characters."""
     text = unicodedata.normalize("NFKC", _stream_safe(text)).casefold()
     text = unicodedata.normalize("NFKC", text).translate(_LOOKALIKE_MARKS)

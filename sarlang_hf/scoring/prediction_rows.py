@@ -44,6 +44,8 @@ def read_cells(path: Path) -> Iterator[Cells]:
     Raises:
         PredictionsError: as for `read_rows`.
     """
+    if not path.exists():
+        raise PredictionsError("cannot be read: no such file", place=path, remedy="name a readable file, or the folder of a run")
     if path.suffix.lower() != ".csv":
         problem = f"the name ends in {path.suffix!r}, neither .csv nor .jsonl"
         raise PredictionsError(problem, place=path, remedy="name a file of this ending, or the folder of a run with its verdicts")

@@ -151,7 +151,8 @@ def read_verdicts(path: Path) -> list[Verdict]:
         rows = pq.read_table(path, columns=[field.name for field in _schema()]).cast(_schema()).to_pylist()
     except (OSError, pa.ArrowException) as error:
         remedy = f"name a {VERDICTS_FILE} that this version of sarlang-hf wrote"
-        raise UsageError(f"is not a verdicts file ({error})", place=path, remedy=remedy) from error
+        problem = str(error).partition(" in ")[0].partition("\n")[0]  # Arrow goes on to print the whole schema
+        raise UsageError(f"is not a verdicts file ({problem})", place=path, remedy=remedy) from error
     return [_verdict(row) for row in rows]
 
 
