@@ -76,7 +76,8 @@ def answers_nothing(marked: Sequence[str], question: AbstractSet[str]) -> bool:
 def _refuses(words: Sequence[str], ended: AbstractSet[int]) -> bool:
     """Whether 'no image', 'cannot say', or 'cannot see what' is said anywhere; 'no, the image ...' is none of them."""
     for index, word in enumerate(words):
-        if word == "no" and index not in ended and not _REFUSED.isdisjoint(words[index + 1 : index + 3]) and not _names_thing(words, index):
+        open_no = word == "no" and index not in ended and not _names_thing(words, index)
+        if open_no and not _REFUSED.isdisjoint(words[index + 1 : index + 3]):
             return True
         if word in _NOT and any(_says(words, after) for after in range(index + 1, min(index + 1 + _REACH, len(words)))):
             return True
