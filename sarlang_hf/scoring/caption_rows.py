@@ -17,12 +17,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sarlang_hf.errors import UsageError
-from sarlang_hf.files import replacing
 from sarlang_hf.schema import Origin
 from sarlang_hf.scoring.caption_scorecard import SCORED_KINDS, ScoredKind
 from sarlang_hf.scoring.captions import PROFILES, Profile
-from sarlang_hf.scoring.verdicts import storable
+from sarlang_hf.scoring.run_tables import not_a_run_table, read_rows, storable, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -73,13 +71,9 @@ def write_captions(path: Path, rows: Sequence[CaptionRow]) -> None:
         OutputError: the folder cannot be written.
         UsageError: the file exists but is no captions file.
     """
-    import pyarrow.parquet as pq
-
     tasks = {row.task for row in rows}
     kept = [row for row in read_captions(path) if row.task not in tasks] if path.exists() else []
-    table = _table([*kept, *rows])
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    write_table(path, _table([*kept, *rows]))
 
 
 def read_captions(path: Path) -> list[CaptionRow]:
@@ -88,15 +82,11 @@ def read_captions(path: Path) -> list[CaptionRow]:
     Raises:
         UsageError: there is no such file, or it is not a captions file.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    rows = read_rows(path, _schema(), what="captions")
     try:
-        rows = pq.read_table(path, columns=_schema().names).cast(_schema()).to_pylist()
         return [_row(row) for row in rows]
-    except (OSError, pa.ArrowException, TypeError, ValueError) as error:
-        remedy = f"name a {CAPTIONS_FILE} that this version of sarlang-hf wrote"
-        raise UsageError(f"is not a captions file ({error})", place=path, remedy=remedy) from error
+    except (TypeError, ValueError) as error:
+        raise not_a_run_table(path, "captions", error) from error
 
 
 def _row(row: dict[str, Any]) -> CaptionRow:

@@ -115,3 +115,8 @@ def _stream_safe(text: str) -> str:
         if run <= _MAX_COMBINING:
             kept.append(char)
     return "".join(kept)
+
+
+def well_formed(text: str) -> str:
+    """The text with lone surrogates replaced, which models produce through JSON escapes and UTF-8 cannot hold."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

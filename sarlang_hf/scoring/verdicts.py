@@ -16,11 +16,10 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sarlang_hf.errors import UsageError
-from sarlang_hf.files import replacing
 from sarlang_hf.schema import QuestionType
 from sarlang_hf.scoring.answers import Protocol, decide
 from sarlang_hf.scoring.judge.requests import Judge, JudgeRequest, JudgeVerdict
+from sarlang_hf.scoring.run_tables import read_rows, storable, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -129,13 +128,9 @@ def write_verdicts(path: Path, verdicts: Sequence[Verdict]) -> None:
         OutputError: the folder cannot be written.
         UsageError: the file exists but is no verdicts file.
     """
-    import pyarrow.parquet as pq
-
     tasks = {verdict.task for verdict in verdicts}
     kept = [verdict for verdict in read_verdicts(path) if verdict.task not in tasks] if path.exists() else []
-    table = _table([*kept, *verdicts])
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    write_table(path, _table([*kept, *verdicts]))
 
 
 def read_verdicts(path: Path) -> list[Verdict]:
@@ -144,16 +139,7 @@ def read_verdicts(path: Path) -> list[Verdict]:
     Raises:
         UsageError: there is no such file, or it is not a verdicts file.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        rows = pq.read_table(path, columns=[field.name for field in _schema()]).cast(_schema()).to_pylist()
-    except (OSError, pa.ArrowException) as error:
-        remedy = f"name a {VERDICTS_FILE} that this version of sarlang-hf wrote"
-        problem = str(error).partition(" in ")[0].partition("\n")[0]  # Arrow goes on to print the whole schema
-        raise UsageError(f"is not a verdicts file ({problem})", place=path, remedy=remedy) from error
-    return [_verdict(row) for row in rows]
+    return [_verdict(row) for row in read_rows(path, _schema(), what="verdicts")]
 
 
 def _verdict(row: dict[str, object]) -> Verdict:
@@ -177,10 +163,3 @@ def _table(verdicts: Sequence[Verdict]) -> pa.Table:
     for name in (*_DECIDED_FIELDS, "verdict", "cost_usd"):
         columns[name] = [getattr(verdict, name) for verdict in verdicts]
     return pa.table(columns, schema=_schema())
-
-
-def storable(text: str | None) -> str | None:
-    """Replaces lone surrogates, which models can produce through JSON escapes and UTF-8 cannot hold."""
-    if text is None or text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -34,6 +34,7 @@ from typing import Any
 
 from sarlang_hf.scoring.answers import Protocol
 from sarlang_hf.scoring.judge.requests import JudgeRequest
+from sarlang_hf.scoring.normalize import well_formed
 
 PROTOCOL_VERSION: dict[Protocol, str] = {"strict": "1", "released": "1", "paper": "1"}
 """Raised whenever a prompt, a call parameter or the form of the texts changes: verdicts of two versions are never mixed."""
@@ -114,11 +115,6 @@ def prompt_sha256(protocol: Protocol) -> str:
     template = messages(JudgeRequest(protocol, "{question}", "{ground_truth}", "{predicted_answer}"))
     sent = json.dumps([template, call_parameters(protocol)], sort_keys=True)
     return hashlib.sha256(sent.encode()).hexdigest()
-
-
-def well_formed(text: str) -> str:
-    """The text with lone surrogates replaced, which models produce through JSON escapes and UTF-8 cannot hold."""
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _released_prompt(question: str, ground_truth: str, predicted: str) -> str:

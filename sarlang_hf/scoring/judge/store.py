@@ -25,8 +25,9 @@ from sarlang_hf.files import cache_folder
 from sarlang_hf.scoring.answers import Protocol
 from sarlang_hf.scoring.judge.claims import Claims
 from sarlang_hf.scoring.judge.database import BUSY_SECONDS, database_errors, open_database, transaction
-from sarlang_hf.scoring.judge.prompts import PROTOCOL_VERSION, prompt_sha256, well_formed
+from sarlang_hf.scoring.judge.prompts import PROTOCOL_VERSION, prompt_sha256
 from sarlang_hf.scoring.judge.requests import JudgeRequest
+from sarlang_hf.scoring.normalize import well_formed
 
 _BLOCK = 500
 _INSERT = "INSERT OR IGNORE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sarlang_hf.scoring.answers import PROTOCOLS
-from sarlang_hf.scoring.judge.prompts import PROTOCOL_VERSION, prompt_sha256, well_formed
+from sarlang_hf.scoring.judge.prompts import PROTOCOL_VERSION, prompt_sha256
 from sarlang_hf.scoring.judge.replies import MAX_REPLY, parse_reply
 from sarlang_hf.scoring.judge.store import VERDICT_FIELDS, StoredVerdict, key_of
+from sarlang_hf.scoring.normalize import well_formed
 
 EXCHANGED = tuple(name for name in VERDICT_FIELDS if name != "origin")
 """The fields of a row: those of `StoredVerdict` but where it was imported from."""
